@@ -1,0 +1,1 @@
+// Builds the WebAssembly kernels of the cpu engine.
