@@ -3,6 +3,7 @@ import { type ParameterName, parameterNames, parameterViews } from '../../model/
 import type {
   AdamStep,
   Engine,
+  EngineDescription,
   Executable,
   Matrix,
   Program,
@@ -15,19 +16,21 @@ import type {
 import { flatView } from '../shared-memory.js';
 import { matrix, type ReferenceMatrix, ReferenceOps } from './reference-ops.js';
 
+export const referenceDescription: EngineDescription = {
+  engine: 'reference',
+  precision: 'float64',
+  supplier: 'TypeScript',
+  detail: `plain TypeScript in float64 on Node ${process.versions.node}`,
+  notes: [],
+};
+
 export function createReferenceEngine(shared: SharedMemory): Engine {
   const parameters = flatView(shared, shared.parameters) as Float64Array;
   const m = flatView(shared, shared.m) as Float64Array;
   const v = flatView(shared, shared.v) as Float64Array;
   const slots = shared.slots.map((offset) => flatView(shared, offset) as Float64Array);
   return {
-    description: {
-      engine: 'reference',
-      precision: 'float64',
-      supplier: 'TypeScript',
-      detail: `plain TypeScript in float64 on Node ${process.versions.node}`,
-      notes: [],
-    },
+    description: referenceDescription,
     planKind: 'packed',
     prepare: (program) => new ReferenceExecutable(program, shared, parameters, slots),
     adam: (step, from, to) => adam(step, parameters, m, v, slots, from, to),
