@@ -1,0 +1,93 @@
+"""Checks that all peers do the same work: loss and every gradient of numpy and of each PyTorch form on one small case,
+float64 to 1e-10 and float32 to 1e-5 of the largest element; numpy's against numeric gradients; and Adam's update."""
+
+import sys
+import warnings
+
+import numpy as np
+import torch
+
+from numpy_captioner import NumpyTrainer
+from torch_captioner import FORMS, TorchTrainer, captioner
+from workload import PARAMETER_NAMES, random_case
+
+
+def difference(value, expected):
+    """Largest difference over the largest element."""
+    return float(np.abs(value - expected).max() / max(np.abs(expected).max(), 1e-300))
+
+
+def numpy_gradients(case, dtype, parts):
+    """Loss and gradients of the numpy peer, summed over its parts."""
+    shape, parameters, features, captions = case
+    trainer = NumpyTrainer(shape, parameters, len(captions), parts, dtype)
+    loss = trainer.loss_and_gradients(features, captions)
+    named = {
+        name: sum(part.gradients.named[name] for part in trainer.gradients) for name in PARAMETER_NAMES
+    }
+    return loss, named
+
+
+def numeric_error(case, loss_of, gradients, step=1e-5):
+    """Largest difference between gradients and central differences at some elements of each parameter."""
+    parameters = case[1]
+    worst = 0
+    random = np.random.RandomState(3)
+    for name in PARAMETER_NAMES:
+        flat = parameters[name].reshape(-1)
+        for index in random.choice(flat.size, 6):
+            kept = flat[index]
+            flat[index] = kept + step
+            above = loss_of()
+            flat[index] = kept - step
+            below = loss_of()
+            flat[index] = kept
+            numeric = (above - below) / (2 * step)
+            worst = max(worst, abs(numeric - gradients[name].reshape(-1)[index]) / np.abs(gradients[name]).max())
+    return worst
+
+
+def main():
+    """Prints one line a comparison; exits 1 if one is out of bounds."""
+    warnings.filterwarnings("ignore")
+    failed = False
+
+    def show(what, value, bound):
+        nonlocal failed
+        failed = failed or not value <= bound
+        print(f"{'ok  ' if value <= bound else 'FAIL'} {what}: {value:.1e} (at most {bound:.0e})")
+
+    for cell in ("rnn", "lstm"):
+        for dtype, bound in ((np.float64, 1e-10), (np.float32, 1e-5)):
+            case = random_case(cell, dtype)
+            shape, parameters, features, captions = case
+            loss, gradients = numpy_gradients(case, dtype, parts=1)
+            label = f"{cell} {np.dtype(dtype).name}"
+            if dtype == np.float64:
+                error = numeric_error(case, lambda: numpy_gradients(case, dtype, 1)[0], gradients)
+                show(f"{label} numpy against numeric gradients", error, 1e-7)
+            found = {"numpy in 2 parts": numpy_gradients(case, dtype, parts=2)}
+            for form in FORMS:
+                model = captioner(form, shape, parameters)
+                trainer = TorchTrainer(model)
+                torch_loss = trainer.loss_and_gradients(features, captions)
+                named = {name: value.numpy() for name, value in model.to_cs231n().items()}
+                found[f"torch {form}"] = (torch_loss, named)
+            for peer, (peer_loss, named) in found.items():
+                worst = max(difference(named[name], gradients[name]) for name in PARAMETER_NAMES)
+                show(f"{label} {peer}: gradients", worst, bound)
+                show(f"{label} {peer}: loss", abs(peer_loss - loss) / loss, bound)
+
+        case = random_case(cell, np.float32)
+        shape, parameters, features, captions = case
+        ours = NumpyTrainer(shape, parameters, len(captions), 2)
+        theirs = TorchTrainer(captioner("loop", shape, parameters))
+        for _ in range(5):
+            losses = ours.step(features, captions), theirs.step(features, captions)
+        # The two forms of Adam place epsilon differently, which the losses of a few steps barely show.
+        show(f"{cell} loss after 4 updates, numpy against torch", abs(losses[0] - losses[1]) / losses[0], 1e-3)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
