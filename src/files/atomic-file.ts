@@ -1,0 +1,95 @@
+/** Files that appear under their name whole or not at all, whenever the process or the machine stops. */
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/**
+ * A file being written beside its final place as `NAME.tmp-PID`. `commit` flushes it to the disk, renames it and
+ * flushes the folder; `abandon` removes it. Every method throws the error of the system call that failed.
+ */
+export class AtomicFile {
+  private readonly temporary: string;
+  private readonly file: number;
+  private size = 0;
+
+  constructor(readonly path: string) {
+    this.temporary = `${path}.tmp-${process.pid}`;
+    this.file = openSync(this.temporary, 'w');
+  }
+
+  append(bytes: Uint8Array): void {
+    this.writeAt(this.size, bytes);
+    this.size += bytes.length;
+  }
+
+  writeAt(position: number, bytes: Uint8Array): void {
+    // A write may be cut short, for example by the last free block of a disk; the next one then says why.
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(this.file, bytes, done, bytes.length - done, position + done);
+    }
+  }
+
+  /** @param beforeRename runs when the bytes are on the disk but not yet under their name */
+  commit(beforeRename?: () => void): void {
+    fsyncSync(this.file);
+    closeSync(this.file);
+    beforeRename?.();
+    renameSync(this.temporary, this.path);
+    syncFolder(dirname(this.path));
+  }
+
+  abandon(): void {
+    try {
+      closeSync(this.file);
+    } catch {
+      // Closed by `commit`.
+    }
+    try {
+      rmSync(this.temporary, { force: true });
+    } catch {
+      // What stopped the writing may also stop the removal; the next owner of the folder removes it.
+    }
+  }
+}
+
+export function writeFileAtomically(path: string, content: string | Uint8Array): void {
+  const file = new AtomicFile(path);
+  try {
+    file.append(typeof content === 'string' ? new TextEncoder().encode(content) : content);
+    file.commit();
+  } catch (error) {
+    file.abandon();
+    throw error;
+  }
+}
+
+/** The final name of a leftover of `AtomicFile`, or null for any other file name. */
+export function finalNameOfTemporary(name: string): string | null {
+  return /^(.+)\.tmp-\d+$/.exec(name)?.[1] ?? null;
+}
+
+/** Makes a rename or removal in `folder` last through a power loss. */
+export function syncFolder(folder: string): void {
+  // Windows cannot open folders as files and needs no such call.
+  if (process.platform === 'win32') return;
+  const file = openSync(folder, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Flushes what any process wrote into `path`; a missing file has nothing to flush. */
+export function syncFile(path: string): void {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return;
+  }
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
