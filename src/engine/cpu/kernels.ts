@@ -1,0 +1,188 @@
+/**
+ * The WebAssembly SIMD kernels of the cpu engine (sources in wasm/), on the memory that all threads share.
+ *
+ * Every operand is a byte offset into that memory, a multiple of 4, up to 4 GiB. Matrices are row-major float32 unless
+ * said otherwise; a leading dimension (lda, ldb, ldc) is the distance between rows in elements. Kernels read and write
+ * nothing outside their operands, and the same input gives the same bits.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+
+/** 1 for true, 0 for false. */
+export type Flag = 0 | 1;
+
+interface KernelFunctions {
+  /**
+   * C = op(A)·op(B), plus C itself if `accumulate`, plus `bias` (N) in every row unless it is 0.
+   *
+   * @param transA A is stored (K,M)
+   * @param transB B is stored (N,K)
+   * @param scratch `sgemmScratchBytes` bytes that no other thread uses meanwhile
+   */
+  sgemm(
+    transA: Flag,
+    transB: Flag,
+    M: number,
+    N: number,
+    K: number,
+    a: number,
+    lda: number,
+    b: number,
+    ldb: number,
+    accumulate: Flag,
+    c: number,
+    ldc: number,
+    bias: number,
+    scratch: number,
+  ): void;
+  /** Lays op(B) (K,N) out for `sgemmPacked`, in `packedBytes(N, K)` bytes. */
+  packB(transB: Flag, N: number, K: number, b: number, ldb: number, packed: number): void;
+  /** As `sgemm`, with B packed beforehand; worth it when B is used more than once. */
+  sgemmPacked(
+    transA: Flag,
+    M: number,
+    N: number,
+    K: number,
+    a: number,
+    lda: number,
+    packed: number,
+    accumulate: Flag,
+    c: number,
+    ldc: number,
+    bias: number,
+    scratch: number,
+  ): void;
+
+  zero(at: number, bytes: number): void;
+  copy(src: number, dst: number, bytes: number): void;
+  /** dst (n) += src (n). */
+  addTo(dst: number, src: number, n: number): void;
+  /** Adds bias (columns) to every row of a. */
+  addBias(a: number, bias: number, rows: number, columns: number, lda: number): void;
+  /** out (columns) = the sum over rows, added in rising order. */
+  columnSums(a: number, rows: number, columns: number, lda: number, out: number): void;
+  /** out row r = table row indices[r]; indices are int32. */
+  gatherRows(table: number, indices: number, rows: number, columns: number, out: number): void;
+  /** out row indices[r] = src row r; the indices are distinct int32. */
+  scatterRows(src: number, indices: number, rows: number, columns: number, out: number): void;
+  /** out row indices[r] = 0. */
+  zeroRows(indices: number, rows: number, columns: number, out: number): void;
+  /** out (inputs,columns) = for each input the sum of the packed rows that read it, added in rising order. */
+  sumByInput(packed: number, inputOf: number, rows: number, columns: number, inputs: number, out: number): void;
+
+  /** h (rows,H) = tanh(x[inputOf] + r). `h` may be `r`. */
+  rnnCell(x: number, inputOf: number, r: number, h: number, rows: number, H: number): void;
+  /** da = (1 - h²)·(dh + dhNext), dhNext (nextRows,H) or 0. `da` may be `dh`. */
+  rnnCellBackward(h: number, dh: number, dhNext: number, nextRows: number, da: number, rows: number, H: number): void;
+  /**
+   * One LSTM step; gates (rows,4H) in the order i, f, o, g hold the recurrent pre-activation on entry and the activated
+   * gates afterwards; x (inputs,4H) is added from input row `inputOf`. `c` may be `prevC`.
+   */
+  lstmCell(
+    x: number,
+    inputOf: number,
+    gates: number,
+    prevC: number,
+    c: number,
+    h: number,
+    rows: number,
+    H: number,
+  ): void;
+  /** Mirrors `lstmCell`: da (rows,4H) and dc (rows,H). dhNext and dcNext are (nextRows,H) or 0. `da` may be `gates`. */
+  lstmCellBackward(
+    gates: number,
+    prevC: number,
+    c: number,
+    dh: number,
+    dhNext: number,
+    dcNext: number,
+    nextRows: number,
+    da: number,
+    dc: number,
+    rows: number,
+    H: number,
+  ): void;
+
+  /**
+   * Sum of the softmax cross-entropies of the rows whose int32 target is not -1. With gradient, scores (rows,V) become
+   * softmax minus one-hot, and zero in rows without a target; without, scores stay.
+   */
+  softmaxLoss(scores: number, targets: number, rows: number, V: number, withGradient: Flag): number;
+  /** out (rows), int32: the column of the largest element, the first of equals; NaN counts as smallest. */
+  argmaxRows(a: number, rows: number, columns: number, out: number): void;
+
+  /**
+   * Adam in the course's form on elements [from, to): g = (sum of the slots in order)/divisor, m = β1·m + (1-β1)·g,
+   * v = β2·v + (1-β2)·g², w -= stepSize·m/(√v + ε). How the elements are split into calls changes no bit.
+   *
+   * @param slots offset of an array of `slotCount` uint32, the byte offset of each slot
+   */
+  adam(
+    parameters: number,
+    m: number,
+    v: number,
+    slots: number,
+    slotCount: number,
+    from: number,
+    to: number,
+    stepSize: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    divisor: number,
+  ): void;
+  /** NaN or Infinity if one is among them. */
+  largestMagnitude(at: number, count: number): number;
+
+  /** bfloat16 (rows,columns), rounded to nearest, ties to even; strides in elements. */
+  toBf16(src: number, srcStride: number, dst: number, dstStride: number, rows: number, columns: number): void;
+
+  /** Element-wise over n floats, relative error below 3e-7. */
+  vexp(src: number, dst: number, n: number): void;
+  vtanh(src: number, dst: number, n: number): void;
+  vsigmoid(src: number, dst: number, n: number): void;
+}
+
+export interface Kernels extends KernelFunctions {
+  readonly instructionSet: 'wasm simd128' | 'wasm relaxed simd';
+}
+
+/** Bytes of working memory of one matrix product, of whatever size. */
+export const sgemmScratchBytes = 4 << 20;
+
+/** Columns of a packed panel. */
+const panelColumns = 8;
+
+/** Bytes that `packB` writes for op(B) (K,N). */
+export function packedBytes(N: number, K: number): number {
+  return Math.ceil(N / panelColumns) * panelColumns * K * 4;
+}
+
+/** Compiles the kernels for this thread, with fused multiply-add where the runtime has it. */
+export function loadKernels(memory: WebAssembly.Memory): Kernels {
+  const relaxed = read('kernels-relaxed.wasm');
+  const instructionSet = canRunRelaxed(relaxed) ? 'wasm relaxed simd' : 'wasm simd128';
+  const module = new WebAssembly.Module(instructionSet === 'wasm relaxed simd' ? relaxed : read('kernels.wasm'));
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return { ...(exports as unknown as KernelFunctions), instructionSet };
+}
+
+/** Node 20 has relaxed SIMD behind a flag of V8, Node 22 always. */
+function canRunRelaxed(module: Uint8Array<ArrayBuffer>): boolean {
+  if (WebAssembly.validate(module)) return true;
+  setFlagsFromString('--experimental-wasm-relaxed-simd');
+  return WebAssembly.validate(module);
+}
+
+function read(name: string): Uint8Array<ArrayBuffer> {
+  // Beside the compiled loader, or in dist/ when the loader runs from its TypeScript source.
+  const places = [`./${name}`, `../../../dist/src/engine/cpu/${name}`].map((place) =>
+    fileURLToPath(new URL(place, import.meta.url)),
+  );
+  const found = places.find((place) => existsSync(place));
+  if (found === undefined) {
+    throw new Error(`The WebAssembly kernels are not built: ${places.at(-1)} is missing. Run: npm run build`);
+  }
+  return readFileSync(found);
+}
