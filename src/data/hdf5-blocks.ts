@@ -1,0 +1,247 @@
+/**
+ * What the HDF5 thread does: looks at data sets and copies them, block by block, into shared memory. Runs in a thread
+ * of its own (see hdf5.ts), because the C library may abort or never return on a damaged file.
+ */
+import { Module, ready } from 'h5wasm/node';
+
+/** What a name in a file turned out to be. */
+export type Hdf5Entry =
+  | { readonly kind: 'dataset'; readonly description: Hdf5Description }
+  | { readonly kind: 'missing'; readonly present: readonly string[] }
+  | { readonly kind: 'group' | 'external link' | 'broken link' | 'unreadable' };
+
+export interface Hdf5Description {
+  readonly shape: readonly number[];
+  /** As numpy calls it: int32, uint8, float64, … or a plain word for what is no number. */
+  readonly dtype: string;
+  /** Bytes of one element in the file. */
+  readonly elementBytes: number;
+  readonly chunks: readonly number[] | null;
+  readonly compressed: boolean;
+  /** The data lies in other files. */
+  readonly virtual: boolean;
+}
+
+export type ElementType = 'float32' | 'float64' | 'int32';
+
+export interface ReadRequest {
+  readonly path: string;
+  readonly name: string;
+  readonly description: Hdf5Description;
+  /** Rows of the result; the data set's first dimension. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly target: SharedArrayBuffer;
+  readonly targetType: ElementType;
+}
+
+/** The first element that the target cannot hold: NaN, infinite, or too large for its type. */
+export interface UnfitElement {
+  readonly row: number;
+  readonly column: number;
+  readonly value: number;
+}
+
+/** Bytes of a block, where the file's chunks allow it. */
+const blockBytes = 4 << 20;
+
+/** A failure inside the C library, without its wording. */
+export class Hdf5Failure extends Error {}
+
+export async function describe(path: string, names: readonly string[]): Promise<Hdf5Entry[]> {
+  await ready;
+  const file = openFile(path);
+  try {
+    return names.map((name) => describeOne(file, name));
+  } finally {
+    Module.close_file(file);
+  }
+}
+
+function describeOne(file: bigint, name: string): Hdf5Entry {
+  const present = Module.get_names(file, '/', false);
+  if (!present.includes(name)) return { kind: 'missing', present };
+  const type = Module.get_type(file, name);
+  if (type === Module.H5G_GROUP) return { kind: 'group' };
+  if (type === Module.H5G_LINK) return { kind: 'broken link' };
+  if (type === Module.H5G_UDLINK) return { kind: 'external link' };
+  if (type !== Module.H5G_DATASET) return { kind: 'unreadable' };
+  const metadata = Module.get_dataset_metadata(file, name);
+  const filters = Module.get_dataset_filters(file, name);
+  const description: Hdf5Description = {
+    shape: metadata.shape ?? [],
+    dtype: dtypeName(metadata),
+    elementBytes: metadata.size,
+    chunks: metadata.chunks,
+    compressed: filters.length > 0,
+    virtual: metadata.virtual_sources !== undefined,
+  };
+  return { kind: 'dataset', description };
+}
+
+function dtypeName(metadata: { type: number; signed: boolean; size: number }): string {
+  const { H5T_INTEGER, H5T_FLOAT, H5T_STRING, H5T_COMPOUND } = Module.H5T_class_t;
+  switch (metadata.type) {
+    case H5T_INTEGER.value:
+      return `${metadata.signed ? '' : 'u'}int${metadata.size * 8}`;
+    case H5T_FLOAT.value:
+      return `float${metadata.size * 8}`;
+    case H5T_STRING.value:
+      return 'text';
+    case H5T_COMPOUND.value:
+      return 'records';
+    default:
+      return 'no numbers';
+  }
+}
+
+/**
+ * Copies a data set into `request.target`.
+ *
+ * @param progress called after every block, so that the main thread knows that this one is alive
+ * @returns the first element that does not fit, or null
+ */
+export async function read(request: ReadRequest, progress: () => void): Promise<UnfitElement | null> {
+  await ready;
+  const { path, name, description, rows, columns } = request;
+  const block = blockShape(description, columns);
+  const file = openFile(path);
+  const pointer = Module._malloc(block.rows * block.columns * description.elementBytes);
+  if (pointer === 0) throw new Hdf5Failure('out of memory');
+  const target = targetArray(request);
+  try {
+    for (let row = 0; row < rows; row += block.rows) {
+      for (let column = 0; column < columns; column += block.columns) {
+        const height = Math.min(block.rows, rows - row);
+        const width = Math.min(block.columns, columns - column);
+        const rank = description.shape.length;
+        const count = [height, width].slice(0, rank).map(BigInt);
+        const offset = [row, column].slice(0, rank).map(BigInt);
+        const status = Module.get_dataset_data(file, name, count, offset, [1n, 1n].slice(0, rank), BigInt(pointer));
+        if (status < 0) throw new Hdf5Failure(`rows from ${row}`);
+        // The heap may have grown and moved, so the view is made anew.
+        const source = sourceArray(description.dtype, Module.HEAPU8.buffer, pointer, height * width);
+        const unfit = copyBlock(source, target, { row, column, height, width, columns });
+        if (unfit) return unfit;
+        progress();
+      }
+    }
+    return null;
+  } finally {
+    Module._free(pointer);
+    Module.close_file(file);
+  }
+}
+
+/** Whole chunks, so that none is unpacked twice, whole rows where they are not too wide. */
+function blockShape(description: Hdf5Description, columns: number): { rows: number; columns: number } {
+  const chunkRows = description.chunks?.[0] ?? 1;
+  const chunkColumns = description.chunks?.[1] ?? 1;
+  const bandBytes = chunkRows * columns * description.elementBytes;
+  if (bandBytes <= blockBytes) {
+    return { rows: chunkRows * Math.max(1, Math.floor(blockBytes / Math.max(1, bandBytes))), columns };
+  }
+  const chunkBytes = chunkRows * chunkColumns * description.elementBytes;
+  const across = Math.max(1, Math.floor(blockBytes / chunkBytes));
+  return { rows: chunkRows, columns: Math.min(columns, across * chunkColumns) };
+}
+
+type SourceArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
+const sourceTypes: Readonly<
+  Record<string, new (buffer: ArrayBufferLike, offset: number, length: number) => SourceArray>
+> = {
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int16: Int16Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  float32: Float32Array,
+  float64: Float64Array,
+};
+
+function sourceArray(dtype: string, heap: ArrayBufferLike, pointer: number, length: number): SourceArray {
+  const Type = sourceTypes[dtype];
+  if (!Type) throw new Hdf5Failure(`no reader for ${dtype}`);
+  return new Type(heap, pointer, length);
+}
+
+function targetArray(request: ReadRequest): Float32Array | Float64Array | Int32Array {
+  if (request.targetType === 'float32') return new Float32Array(request.target);
+  if (request.targetType === 'float64') return new Float64Array(request.target);
+  return new Int32Array(request.target);
+}
+
+interface BlockPlace {
+  readonly row: number;
+  readonly column: number;
+  readonly height: number;
+  readonly width: number;
+  /** Columns of the whole target. */
+  readonly columns: number;
+}
+
+function copyBlock(
+  source: SourceArray,
+  target: Float32Array | Float64Array | Int32Array,
+  place: BlockPlace,
+): UnfitElement | null {
+  const { row, column, height, width, columns } = place;
+  for (let r = 0; r < height; r++) {
+    const from = r * width;
+    const to = (row + r) * columns + column;
+    const bad =
+      target instanceof Int32Array
+        ? copyIntegers(source, from, target, to, width)
+        : copyNumbers(source as Float32Array | Float64Array, from, target, to, width);
+    if (bad >= 0) return { row: row + r, column: column + bad, value: Number(source[from + bad]) };
+  }
+  return null;
+}
+
+/** @returns the place of the first element that is not finite in the target, or -1 */
+function copyNumbers(
+  source: Float32Array | Float64Array,
+  from: number,
+  target: Float32Array | Float64Array,
+  to: number,
+  count: number,
+): number {
+  target.set(source.subarray(from, from + count), to);
+  let zero = 0;
+  // x·0 is NaN for what is not finite, and 0 for everything else.
+  for (let i = to; i < to + count; i++) zero += target[i]! * 0;
+  if (zero === 0) return -1;
+  let i = 0;
+  while (Number.isFinite(target[to + i])) i++;
+  return i;
+}
+
+/** @returns the place of the first element that int32 does not hold, or -1 */
+function copyIntegers(source: SourceArray, from: number, target: Int32Array, to: number, count: number): number {
+  for (let i = 0; i < count; i++) {
+    const value = Number(source[from + i]);
+    target[to + i] = value;
+    if (target[to + i] !== value) return i;
+  }
+  return -1;
+}
+
+function openFile(path: string): bigint {
+  const file = Module.open(path, Module.H5F_ACC_RDONLY, false, Module.H5F_LIBVER_EARLIEST, Module.H5F_LIBVER_LATEST);
+  if (BigInt(file) < 0n) throw new Hdf5Failure('cannot be opened');
+  return file;
+}

@@ -1,0 +1,285 @@
+/**
+ * Reads number tables out of HDF5 files into shared memory.
+ *
+ * The HDF5 library is C: on a damaged file it may print diagnostics, abort, or never return. So it runs in a thread of
+ * its own, whose output is dropped and which is ended when it shows no progress, and everything that a file claims about
+ * itself is checked before memory is taken for it.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { UserError } from '../errors.js';
+import type { ElementType, Hdf5Description, Hdf5Entry } from './hdf5-blocks.js';
+import type { ThreadReply, ThreadRequest } from './hdf5-thread.js';
+
+export interface Hdf5Table {
+  readonly path: string;
+  readonly name: string;
+  readonly description: Hdf5Description;
+  /** The first dimension. */
+  readonly rows: number;
+  /** The second dimension, 1 for a vector. */
+  readonly columns: number;
+}
+
+export interface TableExpectation {
+  readonly rank: 1 | 2;
+  readonly numbers: 'integers' | 'floats';
+}
+
+/** Milliseconds without any progress after which a file counts as unreadable. */
+const defaultPatience = 60_000;
+/** gzip packs at most 1,030 to 1. */
+const largestPacking = 1030;
+/** A chunk is unpacked as a whole, in memory of its own. */
+const largestChunkBytes = 128 << 20;
+
+/** In the sources, as tests load them, the thread runs the compiled file: Node loads no TypeScript. */
+const threadFile = import.meta.url.endsWith('.ts')
+  ? new URL('../../dist/src/data/hdf5-thread.js', import.meta.url)
+  : new URL('./hdf5-thread.js', import.meta.url);
+
+export class Hdf5Reader {
+  private thread: Worker | null = null;
+
+  constructor(private readonly patience = defaultPatience) {}
+
+  /**
+   * Looks at the named tables of a file, all of which must be there, of the expected rank and type, and of a size that
+   * the file can hold.
+   *
+   * @throws UserError naming the file and what is wrong with it
+   */
+  async describe<Name extends string>(
+    path: string,
+    expected: Readonly<Record<Name, TableExpectation>>,
+  ): Promise<Record<Name, Hdf5Table>> {
+    const fileBytes = checkHdf5File(path);
+    const names = Object.keys(expected) as Name[];
+    const reply = await this.ask({ kind: 'describe', path, names }, path);
+    if (reply.kind !== 'described') throw damaged(path);
+    const tables: Partial<Record<Name, Hdf5Table>> = {};
+    names.forEach((name, i) => {
+      tables[name] = checkTable(path, name, reply.entries[i]!, expected[name], fileBytes);
+    });
+    return tables as Record<Name, Hdf5Table>;
+  }
+
+  /**
+   * The whole table, row-major, on a SharedArrayBuffer.
+   *
+   * @throws UserError when the file is damaged, or naming the first element that is NaN, infinite or out of range
+   */
+  async read(table: Hdf5Table, targetType: 'int32'): Promise<Int32Array>;
+  async read(table: Hdf5Table, targetType: 'float32' | 'float64'): Promise<Float32Array | Float64Array>;
+  async read(table: Hdf5Table, targetType: ElementType): Promise<Int32Array | Float32Array | Float64Array> {
+    const { path, name, description, rows, columns } = table;
+    const target = allocate(table, rows * columns * (targetType === 'float64' ? 8 : 4));
+    const reply = await this.ask(
+      { kind: 'read', path, name, description, rows, columns, target, targetType },
+      path,
+      `data set '${name}'`,
+    );
+    if (reply.kind !== 'read') throw damaged(path, `data set '${name}'`);
+    if (reply.unfit) {
+      const { row, column, value } = reply.unfit;
+      throw new UserError(
+        `${path}: '${name}' has ${value} in row ${row}, column ${column}, where a finite ${targetType} is expected. ` +
+          'Make the file again or mend that row.',
+      );
+    }
+    if (targetType === 'int32') return new Int32Array(target);
+    return targetType === 'float32' ? new Float32Array(target) : new Float64Array(target);
+  }
+
+  async close(): Promise<void> {
+    const { thread } = this;
+    this.thread = null;
+    await thread?.terminate();
+  }
+
+  private async ask(request: ThreadRequest, path: string, part?: string): Promise<ThreadReply> {
+    this.thread ??= new Worker(threadFile, { stdout: true, stderr: true });
+    const { thread, patience } = this;
+    try {
+      return await new Promise<ThreadReply>((resolve, reject) => {
+        const giveUp = () =>
+          finish(() =>
+            reject(
+              new UserError(
+                `${path}: no progress in ${patience / 1000} s of reading; the file is damaged or its disk does not answer. ` +
+                  'Fetch or make the file again.',
+              ),
+            ),
+          );
+        let timer = setTimeout(giveUp, patience);
+        const finish = (then: () => void) => {
+          clearTimeout(timer);
+          thread.off('message', onMessage).off('error', onEnd).off('exit', onEnd);
+          then();
+        };
+        const onMessage = (reply: ThreadReply) => {
+          clearTimeout(timer);
+          if (reply.kind === 'progress') timer = setTimeout(giveUp, patience);
+          else if (reply.kind === 'failed') onEnd();
+          else finish(() => resolve(reply));
+        };
+        const onEnd = () => finish(() => reject(damaged(path, part)));
+        thread.on('message', onMessage).on('error', onEnd).on('exit', onEnd);
+        thread.postMessage(request);
+      });
+    } catch (error) {
+      // What state the library is in after a failure nobody knows.
+      await this.close();
+      throw error;
+    }
+  }
+}
+
+function damaged(path: string, part?: string): UserError {
+  return new UserError(
+    `${path}: ${part ? `${part} cannot be read` : 'cannot be read as HDF5'}; the file is damaged. Fetch or make the file again.`,
+  );
+}
+
+function allocate(table: Hdf5Table, bytes: number): SharedArrayBuffer {
+  const tooLarge = () =>
+    new UserError(
+      `${table.path}: '${table.name}' of shape ${shapeText(table.description.shape)} needs ` +
+        `${(bytes / 2 ** 30).toFixed(1)} GiB, more than this machine can give (${(totalmem() / 2 ** 30).toFixed(1)} GiB).`,
+    );
+  if (bytes > totalmem()) throw tooLarge();
+  try {
+    return new SharedArrayBuffer(bytes);
+  } catch {
+    throw tooLarge();
+  }
+}
+
+function checkTable(
+  path: string,
+  name: string,
+  entry: Hdf5Entry,
+  expected: TableExpectation,
+  fileBytes: number,
+): Hdf5Table {
+  if (entry.kind === 'missing') {
+    const present = entry.present.slice(0, 8).map((key) => `'${key}'`);
+    throw new UserError(
+      `${path}: no data set '${name}'; the file has ${present.length > 0 ? present.join(', ') : 'nothing'}` +
+        `${entry.present.length > 8 ? ', …' : ''}. Is it the right file?`,
+    );
+  }
+  if (entry.kind !== 'dataset') {
+    throw new UserError(
+      `${path}: '${name}' is ${withArticle(entry.kind)}, where a data set is expected. Copy the data into this file.`,
+    );
+  }
+  const { description } = entry;
+  const { shape, dtype } = description;
+  const wanted = `${expected.rank === 1 ? 'a vector' : 'a matrix'} of ${expected.numbers}`;
+  const found = `shape ${shapeText(shape)} of ${dtype}`;
+  const typeFits =
+    expected.numbers === 'integers' ? /^u?int(8|16|32|64)$/.test(dtype) : dtype === 'float32' || dtype === 'float64';
+  if (shape.length !== expected.rank || !typeFits) {
+    throw new UserError(
+      `${path}: '${name}' has ${found}, where ${wanted} is expected` +
+        `${expected.numbers === 'floats' && !typeFits ? ' (float32 or float64)' : ''}. Is it the right file?`,
+    );
+  }
+  if (description.virtual) {
+    throw new UserError(`${path}: '${name}' keeps its data in other files. Copy the data into this file.`);
+  }
+  const elements = shape.reduce((a, b) => a * b, 1);
+  if (elements === 0)
+    throw new UserError(`${path}: '${name}' is empty (shape ${shapeText(shape)}). Is it the right file?`);
+  const claimed = elements * description.elementBytes;
+  const possible = fileBytes * (description.compressed ? largestPacking : 1);
+  if (!(claimed <= possible)) {
+    throw new UserError(
+      `${path}: '${name}' claims shape ${shapeText(shape)} of ${dtype}, ${bytesText(claimed)}, more than a file of ` +
+        `${bytesText(fileBytes)} can hold; it is damaged or was never filled. Fetch or make the file again.`,
+    );
+  }
+  const chunkBytes = (description.chunks ?? []).reduce((a, b) => a * b, description.elementBytes);
+  if (chunkBytes > largestChunkBytes) {
+    throw new UserError(
+      `${path}: '${name}' is stored in chunks of ${bytesText(chunkBytes)}, more than the ${bytesText(largestChunkBytes)} ` +
+        'allowed. Write it again with smaller chunks.',
+    );
+  }
+  return { path, name, description, rows: shape[0]!, columns: shape[1] ?? 1 };
+}
+
+function withArticle(noun: string): string {
+  if (noun === 'unreadable') return noun;
+  return /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`;
+}
+
+function shapeText(shape: readonly number[]): string {
+  return shape.length === 0 ? '() (a single value)' : `(${shape.join(', ')})`;
+}
+
+function bytesText(bytes: number): string {
+  if (bytes < 1e4) return `${bytes} bytes`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toPrecision(3)} GB`;
+}
+
+const signature = Buffer.from([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+/**
+ * That the file is there, starts as HDF5 does, and is as long as its superblock says (HDF5 File Format Specification,
+ * section II.A).
+ *
+ * @returns the file's length in bytes
+ */
+function checkHdf5File(path: string): number {
+  const file = openForReading(path);
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile()) throw new UserError(`${path}: not a file, where an HDF5 file is expected.`);
+    // The superblock lies at 0, 512, 1024, 2048, …
+    for (let at = 0; at < stat.size; at = at === 0 ? 512 : at * 2) {
+      const head = readHead(file, at);
+      if (!head.subarray(0, signature.length).equals(signature)) continue;
+      const length = lengthInSuperblock(head);
+      if (length > stat.size) {
+        throw new UserError(
+          `${path}: truncated: ${stat.size} bytes of ${Number.isFinite(length) ? length : 'more'} are there. Fetch the file again.`,
+        );
+      }
+      return stat.size;
+    }
+    const start = JSON.stringify(readHead(file, 0).subarray(0, 12).toString('latin1'));
+    throw new UserError(
+      `${path}: not an HDF5 file (${stat.size === 0 ? 'it is empty' : `it starts with ${start}`}). Is it the right file?`,
+    );
+  } finally {
+    closeSync(file);
+  }
+}
+
+function openForReading(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw new UserError(`${path}: no such file.`);
+    throw new UserError(`${path}: cannot be opened (${code}).`);
+  }
+}
+
+function readHead(file: number, at: number): Buffer {
+  const head = Buffer.alloc(64);
+  return head.subarray(0, readSync(file, head, 0, head.length, at));
+}
+
+/** The end-of-file address: 0 where the superblock does not give it in 8 bytes, infinite where itself is cut. */
+function lengthInSuperblock(head: Buffer): number {
+  const version = head[8] ?? 0;
+  if (version > 3) return 0;
+  const place = version === 0 ? 40 : version === 1 ? 44 : 28;
+  if (head.length < place + 8) return Number.POSITIVE_INFINITY;
+  const addressBytes = version <= 1 ? head[13] : head[9];
+  return addressBytes === 8 ? Number(head.readBigUInt64LE(place)) : 0;
+}
