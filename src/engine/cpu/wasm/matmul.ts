@@ -1,30 +1,129 @@
-/** Matrix products. */
+/**
+ * Matrix products in the manner of BLIS (Van Zee and van de Geijn, 2015): blocks of A and B that fit the caches, packed
+ * in the order in which the tiles read them.
+ */
+import { packPanelOfA, packPanelOfB } from './pack';
+import { multiplyTile, tileColumns, tileRows } from './tile';
 
+/** Elements of K in a block: a panel of B stays in the first cache. */
+const blockK: u32 = 256;
+/** Rows in a block: a block of A stays in the second cache. */
+const blockM: u32 = 192;
+/** Columns in a block of B that is packed on the way. */
+const blockN: u32 = 1024;
+
+/** Places in the scratch memory, bytes. */
+const tileAt: usize = 0;
+const blockAAt: usize = 256;
+const blockBAt: usize = blockAAt + blockM * blockK * 4;
+
+/** Parts of at most `most` that `total` is split into; they differ by one at most. */
 // @ts-ignore: decorator
 @inline
-function element(a: usize, transposed: i32, row: u32, column: u32, stride: u32): f32 {
-  return load<f32>(a + ((transposed ? column * stride + row : row * stride + column) << 2));
+function parts(total: u32, most: u32): u32 {
+  return (total + most - 1) / most;
+}
+
+/** How many of `total` the first `part` of `count` even parts hold. */
+// @ts-ignore: decorator
+@inline
+function before(part: u32, total: u32, count: u32): u32 {
+  const rest = total % count;
+  return part * (total / count) + (part < rest ? part : rest);
+}
+
+function packBlockOfA(transA: i32, a: usize, lda: u32, rows: u32, K: u32, to: usize): void {
+  const tiles = parts(rows, tileRows);
+  for (let t: u32 = 0; t < tiles; t++) {
+    const first = before(t, rows, tiles);
+    const height = before(t + 1, rows, tiles) - first;
+    packPanelOfA(transA, a + ((transA ? first : first * lda) << 2), lda, height, K, to);
+    to += (height * K) << 2;
+  }
+}
+
+/** Adds a tile that reaches over the last column by way of `buffer`. */
+function multiplyEdge(
+  rows: u32, columns: u32, K: u32, a: usize, b: usize, c: usize, ldcBytes: usize, add: i32, bias: usize,
+  buffer: usize,
+): void {
+  multiplyTile(rows, K, a, b, buffer, tileColumns << 2, 0, 0);
+  for (let r: u32 = 0; r < rows; r++) {
+    for (let j: u32 = 0; j < columns; j++) {
+      let sum = load<f32>(buffer + ((r * tileColumns + j) << 2));
+      if (bias) sum += load<f32>(bias + (j << 2));
+      if (add) sum += load<f32>(c + (j << 2));
+      store<f32>(c + (j << 2), sum);
+    }
+    c += ldcBytes;
+  }
+}
+
+/** All tiles of one packed block of A with N columns of packed panels of B, `panelBytes` apart. */
+function multiplyBlock(
+  M: u32, N: u32, K: u32, a: usize, b: usize, panelBytes: usize, c: usize, ldcBytes: usize, add: i32, bias: usize,
+  buffer: usize,
+): void {
+  const tiles = parts(M, tileRows);
+  const low = M / tiles;
+  const higher = M % tiles;
+  for (let j: u32 = 0; j < N; j += tileColumns) {
+    let aAt = a;
+    let cAt = c + (j << 2);
+    const biasAt = bias ? bias + (j << 2) : 0;
+    for (let t: u32 = 0; t < tiles; t++) {
+      const rows = low + <u32>(t < higher);
+      if (j + tileColumns <= N) multiplyTile(rows, K, aAt, b, cAt, ldcBytes, add, biasAt);
+      else multiplyEdge(rows, N - j, K, aAt, b, cAt, ldcBytes, add, biasAt, buffer);
+      aAt += (rows * K) << 2;
+      cAt += rows * ldcBytes;
+    }
+    b += panelBytes;
+  }
+}
+
+/** One block of K: rows of A block by block with panels of B that are packed already. */
+function multiplyRows(
+  transA: i32, M: u32, N: u32, K: u32, a: usize, lda: u32, b: usize, panelBytes: usize, add: i32, c: usize,
+  ldcBytes: usize, bias: usize, scratch: usize,
+): void {
+  const blocks = parts(M, blockM);
+  for (let block: u32 = 0; block < blocks; block++) {
+    const i = before(block, M, blocks);
+    const rows = before(block + 1, M, blocks) - i;
+    packBlockOfA(transA, a + ((transA ? i : i * lda) << 2), lda, rows, K, scratch + blockAAt);
+    multiplyBlock(
+      rows, N, K, scratch + blockAAt, b, panelBytes, c + i * ldcBytes, ldcBytes, add, bias, scratch + tileAt,
+    );
+  }
 }
 
 export function sgemm(
   transA: i32, transB: i32, M: u32, N: u32, K: u32, a: usize, lda: u32, b: usize, ldb: u32,
   accumulate: i32, c: usize, ldc: u32, bias: usize, scratch: usize,
 ): void {
-  for (let i: u32 = 0; i < M; i++) {
-    for (let j: u32 = 0; j < N; j++) {
-      const at = c + ((i * ldc + j) << 2);
-      let sum: f32 = 0;
-      for (let k: u32 = 0; k < K; k++) sum += element(a, transA, i, k, lda) * element(b, transB, k, j, ldb);
-      if (bias) sum += load<f32>(bias + (j << 2));
-      if (accumulate) sum += load<f32>(at);
-      store<f32>(at, sum);
+  const blocks = max(parts(K, blockK), 1);
+  for (let j: u32 = 0; j < N; j += blockN) {
+    const columns = min(N - j, blockN);
+    for (let block: u32 = 0; block < blocks; block++) {
+      const k = before(block, K, blocks);
+      const depth = before(block + 1, K, blocks) - k;
+      const bAt = b + ((transB ? j * ldb + k : k * ldb + j) << 2);
+      packB(transB, columns, depth, bAt, ldb, scratch + blockBAt);
+      multiplyRows(
+        transA, M, columns, depth, a + ((transA ? k * lda : k) << 2), lda,
+        scratch + blockBAt, (depth * tileColumns) << 2,
+        accumulate | <i32>(block > 0), c + (j << 2), <usize>ldc << 2,
+        bias && block == 0 ? bias + (j << 2) : 0, scratch,
+      );
     }
   }
 }
 
 export function packB(transB: i32, N: u32, K: u32, b: usize, ldb: u32, packed: usize): void {
-  for (let k: u32 = 0; k < K; k++) {
-    for (let j: u32 = 0; j < N; j++) store<f32>(packed + ((k * N + j) << 2), element(b, transB, k, j, ldb));
+  for (let j: u32 = 0; j < N; j += tileColumns) {
+    packPanelOfB(transB, b + ((transB ? j * ldb : j) << 2), ldb, min(N - j, tileColumns), K, packed);
+    packed += (tileColumns * K) << 2;
   }
 }
 
@@ -32,5 +131,14 @@ export function sgemmPacked(
   transA: i32, M: u32, N: u32, K: u32, a: usize, lda: u32, packed: usize,
   accumulate: i32, c: usize, ldc: u32, bias: usize, scratch: usize,
 ): void {
-  sgemm(transA, 0, M, N, K, a, lda, packed, N, accumulate, c, ldc, bias, scratch);
+  const blocks = max(parts(K, blockK), 1);
+  for (let block: u32 = 0; block < blocks; block++) {
+    const k = before(block, K, blocks);
+    const depth = before(block + 1, K, blocks) - k;
+    multiplyRows(
+      transA, M, N, depth, a + ((transA ? k * lda : k) << 2), lda,
+      packed + ((k * tileColumns) << 2), (K * tileColumns) << 2,
+      accumulate | <i32>(block > 0), c, <usize>ldc << 2, block == 0 ? bias : 0, scratch,
+    );
+  }
 }
