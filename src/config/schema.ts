@@ -125,7 +125,7 @@ const validate = section({
 });
 
 export const configSchema = section({
-  data,
+  data: data.prefault({}),
   model: model.prefault({}),
   train: train.prefault({}),
   engine: engine.prefault('auto'),

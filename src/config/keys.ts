@@ -1,0 +1,40 @@
+/** The config's keys by name, and the nearest one to a misspelt one. */
+import { closest, distance } from 'fastest-levenshtein';
+import { configSchema } from './schema.js';
+
+/** Dotted names of all keys, sections included. */
+export const keyPaths: ReadonlySet<string> = new Set([
+  ...pathsOf(configSchema.parse({ data: { builtin: 'shapes' } }), ''),
+  ...['gpu', 'cpu'].flatMap((engine) => pathsOf(configSchema.parse({ data: { builtin: 'shapes' }, engine }), '')),
+]);
+
+function pathsOf(tree: object, prefix: string): string[] {
+  return Object.entries(tree).flatMap(([key, value]) => {
+    const path = prefix + key;
+    return value !== null && typeof value === 'object' ? [path, ...pathsOf(value, `${path}.`)] : [path];
+  });
+}
+
+/** The candidate nearest in spelling, if near enough to be what was meant. */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  const lower = word.toLowerCase();
+  const spelling = new Map([...candidates].map((candidate) => [candidate.toLowerCase(), candidate]));
+  if (lower.length > 64 || spelling.size === 0) return undefined;
+  const best = closest(lower, [...spelling.keys()]);
+  return distance(lower, best) <= Math.max(1, Math.floor(lower.length / 3)) ? spelling.get(best) : undefined;
+}
+
+/** The nearest key to a dotted name: in its own section first, then by its last part anywhere. */
+export function nearestKey(path: string): string | undefined {
+  const last = path.slice(path.lastIndexOf('.') + 1);
+  const section = path.slice(0, path.lastIndexOf('.') + 1);
+  const byLast = new Map([...keyPaths].map((known) => [known.slice(known.lastIndexOf('.') + 1), known]));
+  const siblings = [...keyPaths].filter(
+    (known) => known.startsWith(section) && !known.slice(section.length).includes('.'),
+  );
+  const sibling = nearest(
+    last,
+    siblings.map((known) => known.slice(section.length)),
+  );
+  return sibling === undefined ? byLast.get(nearest(last, byLast.keys()) ?? '') : section + sibling;
+}
