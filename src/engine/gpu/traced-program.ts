@@ -1,0 +1,172 @@
+/** A program for plans of one shape, as one gpu.js pipeline: traced and compiled at its first run. */
+import type { IPipelineRunShortcut } from 'gpu.js';
+import { TrainingError } from '../../errors.js';
+import { type ParameterLayout, type ParameterName, parameterNames } from '../../model/parameters.js';
+import type { StepPlan } from '../../model/step-plan.js';
+import type { Matrix, Program, TensorName, Tensors } from '../engine.js';
+import { copyRows, type Gpu, matrixArgument } from './gpu-js.js';
+import { GpuOps, planInputNames } from './gpu-ops.js';
+import { type GpuTensor, Graph, kernelKey } from './graph.js';
+import { kernelFunctions } from './kernels.js';
+import { planInputs } from './plan-inputs.js';
+
+export type GpuMode = 'webgpu' | 'webasm' | 'cpu';
+
+/** How gpu.js must run a whole plan in each mode; see "Reading what actually executed" in its README. */
+const executorOf: Record<GpuMode, string> = { webgpu: 'fused-encoder', webasm: 'fused-sync', cpu: 'generic' };
+
+/** Runs the promise of a pipeline; on webgpu, ends it when the device fails. */
+export type Guard = <R>(work: Promise<R>) => Promise<R>;
+
+type Row = ArrayLike<number>;
+
+export interface TracedResult {
+  readonly loss: number;
+  readonly tensors: Tensors<Matrix>;
+}
+
+export class TracedProgram {
+  private readonly inputs: readonly GpuTensor[];
+  private readonly results: ReadonlyMap<string, GpuTensor>;
+  private readonly pipeline: IPipelineRunShortcut;
+  private checked = false;
+
+  constructor(
+    gpu: Gpu,
+    private readonly mode: GpuMode,
+    private readonly guard: Guard,
+    program: Program,
+    private readonly layout: ParameterLayout,
+    plan: StepPlan,
+    tensors: Tensors<Matrix>,
+  ) {
+    const graph = new Graph();
+    const parameters = Object.fromEntries(
+      layout.places.map(({ name, shape: [first, second] }) => [
+        name,
+        second === undefined ? graph.input(name, 1, first!) : graph.input(name, first!, second),
+      ]),
+    ) as Record<ParameterName, GpuTensor>;
+    const given: Partial<Record<TensorName, GpuTensor>> = {};
+    for (const [name, { rows, columns }] of entries(tensors)) given[name] = graph.input(name, rows, columns);
+
+    const { loss, gradients, tensors: returned } = program(new GpuOps(graph, plan), parameters, given);
+    const results = new Map<string, GpuTensor>();
+    if (loss) results.set('loss', loss);
+    if (gradients) for (const name of parameterNames) results.set(gradientKey(name), gradients[name]);
+    for (const [name, tensor] of entries(returned ?? {})) results.set(name, tensor);
+    this.results = results;
+
+    const needed = graph.needed([...results.values()]);
+    this.inputs = needed.filter((tensor) => typeof tensor.source === 'string');
+    this.pipeline = createPipeline(gpu, needed, this.inputs, results);
+  }
+
+  /** `slot` receives the gradients, if the program has any. */
+  async run(
+    parameters: Readonly<Record<ParameterName, Float32Array>>,
+    plan: StepPlan,
+    tensors: Tensors<Matrix>,
+    slot: Readonly<Record<ParameterName, Float32Array>>,
+  ): Promise<TracedResult> {
+    const fromPlan = planInputs(plan, this.vocabSize());
+    const valuesOf = (name: string): Float32Array => {
+      if (isPlanInput(name)) return fromPlan[name]();
+      return parameters[name as ParameterName] ?? (tensors[name as TensorName]!.data as Float32Array);
+    };
+    const values = this.inputs.map((tensor) => matrixArgument(valuesOf(tensor.source as string), tensor));
+    const results = (await this.guard(this.pipeline(...values))) as Record<string, readonly Row[]>;
+    this.checkExecutor();
+
+    const returned: Partial<Record<TensorName, Matrix>> = {};
+    let loss = 0;
+    for (const [key, { rows, columns }] of this.results) {
+      const result = results[key]!;
+      if (key === 'loss') {
+        for (const row of result) loss += row[0]!;
+      } else if (key.startsWith(gradientPrefix)) {
+        copyRows(result, slot[key.slice(gradientPrefix.length) as ParameterName]);
+      } else {
+        const data = new Float32Array(rows * columns);
+        copyRows(result, data);
+        returned[key as TensorName] = { rows, columns, data };
+      }
+    }
+    return { loss, tensors: returned };
+  }
+
+  dispose(): Promise<void> {
+    return this.pipeline.destroy();
+  }
+
+  private vocabSize(): number {
+    return this.layout.places.find(({ name }) => name === 'W_embed')!.shape[0]!;
+  }
+
+  /** gpu.js falls back to a slower executor without an error; what was asked for has to run, or nothing. */
+  private checkExecutor(): void {
+    if (this.checked) return;
+    const { executorKind, fallbackReason } = this.pipeline;
+    if (executorKind !== executorOf[this.mode]) {
+      throw new TrainingError(
+        `gpu.js ran the ${this.mode} plan with its "${executorKind}" executor instead of "${executorOf[this.mode]}": ` +
+          `${fallbackReason ?? 'it gave no reason'}.`,
+      );
+    }
+    this.checked = true;
+  }
+}
+
+const gradientPrefix = 'gradient of ';
+
+function gradientKey(name: ParameterName): string {
+  return gradientPrefix + name;
+}
+
+function isPlanInput(name: string): name is (typeof planInputNames)[number] {
+  return (planInputNames as readonly string[]).includes(name);
+}
+
+function entries<V>(record: Readonly<Partial<Record<TensorName, V>>>): [TensorName, V][] {
+  return Object.entries(record) as [TensorName, V][];
+}
+
+function createPipeline(
+  gpu: Gpu,
+  needed: readonly GpuTensor[],
+  inputs: readonly GpuTensor[],
+  results: ReadonlyMap<string, GpuTensor>,
+): IPipelineRunShortcut {
+  type Handle = unknown;
+  type KernelCaller = (...operands: unknown[]) => Handle;
+  const kernels = new Map<string, KernelCaller>();
+  const kernelOf = ({ rows, columns, source }: GpuTensor): KernelCaller => {
+    if (typeof source === 'string') throw new Error(`${source} is an input, not a call`);
+    const key = kernelKey(source.kernel, rows, columns, source.constants);
+    let kernel = kernels.get(key);
+    if (!kernel) {
+      kernel = gpu.createKernel(source.kernel, {
+        output: [columns, rows],
+        constants: { ...source.constants },
+        constantTypes: Object.fromEntries(Object.keys(source.constants).map((name) => [name, 'Integer'])),
+        functions: kernelFunctions,
+      }) as unknown as KernelCaller;
+      kernels.set(key, kernel);
+    }
+    return kernel;
+  };
+  const trace = (...given: Handle[]): Record<string, Handle> => {
+    const handles = new Map<GpuTensor, Handle>(inputs.map((tensor, i) => [tensor, given[i]]));
+    for (const tensor of needed) {
+      if (typeof tensor.source === 'string') continue;
+      const operands = tensor.source.operands.map((operand) =>
+        typeof operand === 'number' ? operand : handles.get(operand),
+      );
+      handles.set(tensor, kernelOf(tensor)(...operands));
+    }
+    return Object.fromEntries([...results].map(([key, tensor]) => [key, handles.get(tensor)]));
+  };
+  // gpu.js hands over as many arguments as the function declares.
+  Object.defineProperty(trace, 'length', { value: inputs.length });
+  return gpu.createPipeline(trace, { threads: false });
+}
