@@ -143,7 +143,7 @@ function isDtype(text: string): text is Dtype {
 }
 
 /** A name as it may be printed: quoted, escaped and not longer than a line bears. */
-function quote(name: string): string {
+export function quote(name: string): string {
   return JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}…` : name);
 }
 
