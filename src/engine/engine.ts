@@ -131,7 +131,7 @@ export interface RunResult {
 export interface Executable {
   /**
    * Runs the program. Gradients are written into the shard's slot of the shared memory, whole: what an earlier run left
-   * there does not remain.
+   * there does not remain. A plan without tokens has loss 0 and gradient 0, and the program is not run.
    */
   run(request: RunRequest): RunResult | Promise<RunResult>;
 }

@@ -55,6 +55,10 @@ class ReferenceExecutable implements Executable {
   }
 
   run({ shard, plan, tensors }: RunRequest): RunResult {
+    if (plan.tokens === 0) {
+      this.slots[shard]!.fill(0);
+      return { loss: 0, tensors: {} };
+    }
     const given: Partial<Record<TensorName, ReferenceMatrix>> = {};
     for (const [name, { rows, columns, data }] of Object.entries(tensors) as [TensorName, Matrix][]) {
       given[name] = matrix(rows, columns, Float64Array.from(data));
