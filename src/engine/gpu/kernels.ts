@@ -35,18 +35,19 @@ export function hyperbolicTangent(x: number): number {
 export const kernelFunctions = [hyperbolicTangent];
 
 /** (M,K)·(K,N) → (M,N). Four products a turn: half the loop overhead and a shorter chain of rounded additions. */
-export function product(this: KernelScope<'inner' | 'innerFours'>, a: Matrix, b: Matrix): number {
+export function product(this: KernelScope<'fours' | 'rest'>, a: Matrix, b: Matrix): number {
   const y = this.thread.y;
   const x = this.thread.x;
+  const fours = this.constants.fours;
   let sum = 0;
-  for (let k = 0; k < this.constants.innerFours; k += 4) {
+  for (let k = 0; k < this.constants.fours; k += 4) {
     sum +=
       a[y]![k]! * b[k]![x]! +
       a[y]![k + 1]! * b[k + 1]![x]! +
       (a[y]![k + 2]! * b[k + 2]![x]! + a[y]![k + 3]! * b[k + 3]![x]!);
   }
-  for (let k = this.constants.innerFours; k < this.constants.inner; k++) {
-    sum += a[y]![k]! * b[k]![x]!;
+  for (let k = 0; k < this.constants.rest; k++) {
+    sum += a[y]![fours + k]! * b[fours + k]![x]!;
   }
   return sum;
 }
