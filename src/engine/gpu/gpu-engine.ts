@@ -1,6 +1,8 @@
 /** The engine on gpu.js: each program is one compiled plan, on a GPU by WebGPU, in WebAssembly, or in plain JavaScript. */
 import { createRequire } from 'node:module';
 import { parameterViews } from '../../model/parameters.js';
+import { loadKernels } from '../cpu/kernels.js';
+import { createUpdates, slotTableBytes } from '../cpu/updates.js';
 import type { Engine, EngineDescription, Executable, Matrix, Program, RunRequest, SharedMemory } from '../engine.js';
 import { flatView } from '../shared-memory.js';
 import { type HeldDevice, holdDevice } from './device.js';
@@ -8,6 +10,9 @@ import { GPU, type Gpu } from './gpu-js.js';
 import { type GpuMode, type Guard, TracedProgram } from './traced-program.js';
 
 export type { GpuMode } from './traced-program.js';
+
+/** Bytes of a shard's arena in shared memory: gpu.js keeps memory of its own, so only what Adam asks for. */
+export const gpuArenaBytes = slotTableBytes;
 
 /** @throws UserError where the mode cannot run on this machine */
 export async function createGpuEngine(mode: GpuMode, shared: SharedMemory): Promise<Engine> {
@@ -24,12 +29,7 @@ export async function createGpuEngine(mode: GpuMode, shared: SharedMemory): Prom
       programs.push(executable);
       return executable;
     },
-    adam: () => {
-      throw new Error('not yet');
-    },
-    largestGradient: () => {
-      throw new Error('not yet');
-    },
+    ...createUpdates(shared, loadKernels(shared.memory)),
     dispose: async () => {
       if (!device?.failed) {
         await Promise.all(programs.map((program) => program.dispose()));
