@@ -21,7 +21,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   const spelling = new Map([...candidates].map((candidate) => [candidate.toLowerCase(), candidate]));
   if (lower.length > 64 || spelling.size === 0) return undefined;
   const best = closest(lower, [...spelling.keys()]);
-  return distance(lower, best) <= Math.max(1, Math.floor(lower.length / 3)) ? spelling.get(best) : undefined;
+  return distance(lower, best) <= Math.ceil(lower.length / 3) ? spelling.get(best) : undefined;
 }
 
 /** The nearest key to a dotted name: in its own section first, then by its last part anywhere. */

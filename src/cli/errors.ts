@@ -1,0 +1,28 @@
+/** How a command that fails ends: what it prints on stderr and its exit code. */
+import { TrainingError, UserError } from '../errors.js';
+import { version } from './version.js';
+
+/** The user can mend it. */
+const userMistake = 2;
+const failure = 1;
+
+/** Prints an error as people should see it, and gives the exit code. A stack trace is for bugs alone. */
+export function reportError(error: unknown): number {
+  if (error instanceof UserError) return print(error.message, userMistake);
+  if (error instanceof TrainingError || isSystemError(error)) return print(error.message, failure);
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return print(
+    `${trace}\nThis is a bug in recap ${version}. Please report it with the lines above and what \`recap info\` prints.`,
+    failure,
+  );
+}
+
+/** A disk that is full, a folder that cannot be written: the message says all, and the fault is not in the program. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
+}
+
+function print(text: string, code: number): number {
+  process.stderr.write(`recap: ${text}\n`);
+  return code;
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/** The `recap` command: parses the command line and hands over to one file a command. */
+import yargs, { type Argv, type CommandModule } from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { UserError } from '../errors.js';
+import { benchCommand } from './bench.js';
+import { captionCommand } from './caption.js';
+import { reportError } from './errors.js';
+import { gradcheckCommand } from './gradcheck.js';
+import { infoCommand } from './info.js';
+import { overfitCommand } from './overfit.js';
+import { trainCommand } from './train.js';
+import { usageError } from './usage.js';
+import { version } from './version.js';
+
+// A reader that has seen enough, such as `recap info | head -1`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+process.on('uncaughtException', (error) => process.exit(reportError(error)));
+process.on('unhandledRejection', (error) => process.exit(reportError(error)));
+
+const commands = [trainCommand, overfitCommand, captionCommand, gradcheckCommand, benchCommand, infoCommand];
+
+const words = hideBin(process.argv);
+
+const parser: Argv = yargs()
+  .scriptName('recap')
+  .detectLocale(false)
+  .usage('$0 <command>\n\nTrains recurrent image-captioning models on every core of a machine.')
+  .parserConfiguration({ 'dot-notation': false, 'boolean-negation': false, 'greedy-arrays': false })
+  .command(commands as CommandModule[])
+  .example('$0 train --config config/shapes.yaml', 'train on the built-in set')
+  .example('$0 <command> --help', 'options and examples of a command')
+  .strict()
+  .check(refuseMalformed)
+  .version(version)
+  .help()
+  .wrap(100)
+  .exitProcess(false)
+  .fail((message, error) => {
+    if (error instanceof Error && error.name !== 'YError') throw error;
+    throw usageError(message, words, {
+      commands: commands.map(({ command }) => String(command)),
+      options: optionsInForce(),
+    });
+  });
+
+/** The options of the command that is being parsed, which yargs knows but does not declare. */
+function optionsInForce(): string[] {
+  return Object.keys((parser as Argv & { getOptions(): { key: Record<string, unknown> } }).getOptions().key);
+}
+
+/** What yargs lets pass: one value given twice, which it turns into a list, and a number that is none. */
+function refuseMalformed(argv: Record<string, unknown>): true {
+  for (const [name, value] of Object.entries(argv)) {
+    if (Array.isArray(value) && name !== 'set' && name !== '_')
+      throw new UserError(`--${name} is given more than once.`);
+    if (Number.isNaN(value)) throw new UserError(`--${name} takes a number.`);
+  }
+  return true;
+}
+
+if (words.length === 0) {
+  parser.showHelp('error');
+  process.exitCode = 2;
+} else {
+  try {
+    await parser.parseAsync(words);
+  } catch (error) {
+    process.exit(reportError(error));
+  }
+}
