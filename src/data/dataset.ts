@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Precision } from '../engine/engine.js';
 import { UserError } from '../errors.js';
 import { type CaptionTable, readCaptions } from './captions.js';
@@ -172,12 +173,12 @@ function limit(table: CaptionTable, count: number | null): CaptionTable {
   return { ...table, captions, imageIdxs: table.imageIdxs.subarray(0, count), count };
 }
 
-/** One url a line; a file for fewer images than there are features belongs to other data. */
+/** One url a line, or a path from the folder; a file for another number of images belongs to other data. */
 function readUrls(folder: string, split: SplitName, rows: number): string[] | null {
   const path = join(folder, `${split}2014_urls.txt`);
   if (!existsSync(path)) return null;
   const urls = readFileSync(path, 'utf8').trimEnd().split(/\r?\n/);
-  if (urls.length === rows) return urls;
+  if (urls.length === rows) return urls.map((url) => new URL(url, `${pathToFileURL(folder)}/`).href);
   throw new UserError(
     `${path}: ${urls.length} lines for ${rows} images. Take both from the same data set, or remove it.`,
   );

@@ -2,7 +2,7 @@
  * What the HDF5 thread does: looks at data sets and copies them, block by block, into shared memory. Runs in a thread
  * of its own (see hdf5.ts), because the C library may abort or never return on a damaged file.
  */
-import { Module, ready } from 'h5wasm/node';
+import { File, Module, ready } from 'h5wasm/node';
 
 /** What a name in a file turned out to be. */
 export type Hdf5Entry =
@@ -45,8 +45,12 @@ export interface UnfitElement {
 /** Bytes of a block, where the file's chunks allow it. */
 const blockBytes = 4 << 20;
 
-/** A failure inside the C library, without its wording. */
-export class Hdf5Failure extends Error {}
+/** A table to be written. */
+export interface NewTable {
+  readonly name: string;
+  readonly data: Int32Array | Float32Array | Float64Array;
+  readonly shape: readonly number[];
+}
 
 export async function describe(path: string, names: readonly string[]): Promise<Hdf5Entry[]> {
   await ready;
@@ -107,7 +111,7 @@ export async function read(request: ReadRequest, progress: () => void): Promise<
   const block = blockShape(description, columns);
   const file = openFile(path);
   const pointer = Module._malloc(block.rows * block.columns * description.elementBytes);
-  if (pointer === 0) throw new Hdf5Failure('out of memory');
+  if (pointer === 0) throw new Error('out of memory');
   const target = targetArray(request);
   try {
     for (let row = 0; row < rows; row += block.rows) {
@@ -118,7 +122,7 @@ export async function read(request: ReadRequest, progress: () => void): Promise<
         const count = [height, width].slice(0, rank).map(BigInt);
         const offset = [row, column].slice(0, rank).map(BigInt);
         const status = Module.get_dataset_data(file, name, count, offset, [1n, 1n].slice(0, rank), BigInt(pointer));
-        if (status < 0) throw new Hdf5Failure(`rows from ${row}`);
+        if (status < 0) throw new Error(`rows from ${row}`);
         // The heap may have grown and moved, so the view is made anew.
         const source = sourceArray(description.dtype, Module.HEAPU8.buffer, pointer, height * width);
         const unfit = copyBlock(source, target, { row, column, height, width, columns });
@@ -175,7 +179,7 @@ const sourceTypes: Readonly<
 
 function sourceArray(dtype: string, heap: ArrayBufferLike, pointer: number, length: number): SourceArray {
   const Type = sourceTypes[dtype];
-  if (!Type) throw new Hdf5Failure(`no reader for ${dtype}`);
+  if (!Type) throw new Error(`no reader for ${dtype}`);
   return new Type(heap, pointer, length);
 }
 
@@ -240,8 +244,17 @@ function copyIntegers(source: SourceArray, from: number, target: Int32Array, to:
   return -1;
 }
 
+/** Makes a new file of these tables, contiguous and unpacked. */
+export async function write(path: string, tables: readonly NewTable[]): Promise<void> {
+  await ready;
+  const file = new File(path, 'w');
+  if (BigInt(file.file_id) < 0n) throw new Error('cannot be made');
+  for (const { name, data, shape } of tables) file.create_dataset({ name, data, shape: [...shape] });
+  if (file.close() < 0) throw new Error('cannot be written');
+}
+
 function openFile(path: string): bigint {
   const file = Module.open(path, Module.H5F_ACC_RDONLY, false, Module.H5F_LIBVER_EARLIEST, Module.H5F_LIBVER_LATEST);
-  if (BigInt(file) < 0n) throw new Hdf5Failure('cannot be opened');
+  if (BigInt(file) < 0n) throw new Error('cannot be opened');
   return file;
 }

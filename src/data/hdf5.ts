@@ -1,16 +1,12 @@
 /**
- * Reads number tables out of HDF5 files into shared memory.
- *
- * The HDF5 library is C: on a damaged file it may print diagnostics, abort, or never return. So it runs in a thread of
- * its own, whose output is dropped and which is ended when it shows no progress, and everything that a file claims about
- * itself is checked before memory is taken for it.
+ * Reads number tables out of HDF5 files into shared memory. Everything that a file claims about itself is checked before
+ * memory is taken for it.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.js';
 import type { ElementType, Hdf5Description, Hdf5Entry } from './hdf5-blocks.js';
-import type { ThreadReply, ThreadRequest } from './hdf5-thread.js';
+import { Hdf5Failure, Hdf5Thread } from './hdf5-client.js';
 
 export interface Hdf5Table {
   readonly path: string;
@@ -27,22 +23,18 @@ export interface TableExpectation {
   readonly numbers: 'integers' | 'floats';
 }
 
-/** Milliseconds without any progress after which a file counts as unreadable. */
-const defaultPatience = 60_000;
 /** gzip packs at most 1,030 to 1. */
 const largestPacking = 1030;
 /** A chunk is unpacked as a whole, in memory of its own. */
 const largestChunkBytes = 128 << 20;
 
-/** In the sources, as tests load them, the thread runs the compiled file: Node loads no TypeScript. */
-const threadFile = import.meta.url.endsWith('.ts')
-  ? new URL('../../dist/src/data/hdf5-thread.js', import.meta.url)
-  : new URL('./hdf5-thread.js', import.meta.url);
-
 export class Hdf5Reader {
-  private thread: Worker | null = null;
+  private readonly thread: Hdf5Thread;
 
-  constructor(private readonly patience = defaultPatience) {}
+  /** @param patience milliseconds without progress after which a file is given up */
+  constructor(patience?: number) {
+    this.thread = new Hdf5Thread(patience);
+  }
 
   /**
    * Looks at the named tables of a file, all of which must be there, of the expected rank and type, and of a size that
@@ -56,11 +48,12 @@ export class Hdf5Reader {
   ): Promise<Record<Name, Hdf5Table>> {
     const fileBytes = checkHdf5File(path);
     const names = Object.keys(expected) as Name[];
-    const reply = await this.ask({ kind: 'describe', path, names }, path);
-    if (reply.kind !== 'described') throw damaged(path);
+    const entries = await this.thread.describe(path, names).catch((error) => {
+      throw this.failure(error, path);
+    });
     const tables: Partial<Record<Name, Hdf5Table>> = {};
     names.forEach((name, i) => {
-      tables[name] = checkTable(path, name, reply.entries[i]!, expected[name], fileBytes);
+      tables[name] = checkTable(path, name, entries[i]!, expected[name], fileBytes);
     });
     return tables as Record<Name, Hdf5Table>;
   }
@@ -75,14 +68,12 @@ export class Hdf5Reader {
   async read(table: Hdf5Table, targetType: ElementType): Promise<Int32Array | Float32Array | Float64Array> {
     const { path, name, description, rows, columns } = table;
     const target = allocate(table, rows * columns * (targetType === 'float64' ? 8 : 4));
-    const reply = await this.ask(
-      { kind: 'read', path, name, description, rows, columns, target, targetType },
-      path,
-      `data set '${name}'`,
-    );
-    if (reply.kind !== 'read') throw damaged(path, `data set '${name}'`);
-    if (reply.unfit) {
-      const { row, column, value } = reply.unfit;
+    const request = { path, name, description, rows, columns, target, targetType };
+    const unfit = await this.thread.read(request).catch((error) => {
+      throw this.failure(error, path, name);
+    });
+    if (unfit) {
+      const { row, column, value } = unfit;
       throw new UserError(
         `${path}: '${name}' has ${value} in row ${row}, column ${column}, where a finite ${targetType} is expected. ` +
           'Make the file again or mend that row.',
@@ -93,53 +84,19 @@ export class Hdf5Reader {
   }
 
   async close(): Promise<void> {
-    const { thread } = this;
-    this.thread = null;
-    await thread?.terminate();
+    await this.thread.close();
   }
 
-  private async ask(request: ThreadRequest, path: string, part?: string): Promise<ThreadReply> {
-    this.thread ??= new Worker(threadFile, { stdout: true, stderr: true });
-    const { thread, patience } = this;
-    try {
-      return await new Promise<ThreadReply>((resolve, reject) => {
-        const giveUp = () =>
-          finish(() =>
-            reject(
-              new UserError(
-                `${path}: no progress in ${patience / 1000} s of reading; the file is damaged or its disk does not answer. ` +
-                  'Fetch or make the file again.',
-              ),
-            ),
-          );
-        let timer = setTimeout(giveUp, patience);
-        const finish = (then: () => void) => {
-          clearTimeout(timer);
-          thread.off('message', onMessage).off('error', onEnd).off('exit', onEnd);
-          then();
-        };
-        const onMessage = (reply: ThreadReply) => {
-          clearTimeout(timer);
-          if (reply.kind === 'progress') timer = setTimeout(giveUp, patience);
-          else if (reply.kind === 'failed') onEnd();
-          else finish(() => resolve(reply));
-        };
-        const onEnd = () => finish(() => reject(damaged(path, part)));
-        thread.on('message', onMessage).on('error', onEnd).on('exit', onEnd);
-        thread.postMessage(request);
-      });
-    } catch (error) {
-      // What state the library is in after a failure nobody knows.
-      await this.close();
-      throw error;
+  private failure(error: unknown, path: string, part?: string): unknown {
+    if (!(error instanceof Hdf5Failure)) return error;
+    const again = 'Fetch or make the file again.';
+    if (error.hung) {
+      const seconds = this.thread.patience / 1000;
+      return new UserError(`${path}: no progress in ${seconds} s of reading; damaged, or its disk is stuck. ${again}`);
     }
+    const what = part ? `data set '${part}' cannot be read` : 'cannot be read as HDF5';
+    return new UserError(`${path}: ${what}; the file is damaged. ${again}`);
   }
-}
-
-function damaged(path: string, part?: string): UserError {
-  return new UserError(
-    `${path}: ${part ? `${part} cannot be read` : 'cannot be read as HDF5'}; the file is damaged. Fetch or make the file again.`,
-  );
 }
 
 function allocate(table: Hdf5Table, bytes: number): SharedArrayBuffer {

@@ -1,0 +1,88 @@
+/**
+ * The HDF5 library in a thread of its own.
+ *
+ * The library is C: on a damaged file it may print diagnostics, abort, or never return. So its output is dropped, and the
+ * thread is ended when it shows no progress or has failed once.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Hdf5Entry, NewTable, ReadRequest, UnfitElement } from './hdf5-blocks.js';
+import type { ThreadReply, ThreadRequest } from './hdf5-thread.js';
+
+/** Milliseconds without any progress after which a file counts as unreadable. */
+const defaultPatience = 60_000;
+
+/** In the sources, as tests load them, the thread runs the compiled file: Node loads no TypeScript. */
+const threadFile = import.meta.url.endsWith('.ts')
+  ? new URL('../../dist/src/data/hdf5-thread.js', import.meta.url)
+  : new URL('./hdf5-thread.js', import.meta.url);
+
+/** The library refused, crashed or hung. */
+export class Hdf5Failure extends Error {
+  constructor(
+    readonly hung: boolean,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export class Hdf5Thread {
+  private thread: Worker | null = null;
+
+  constructor(readonly patience = defaultPatience) {}
+
+  /** @throws Hdf5Failure */
+  async describe(path: string, names: readonly string[]): Promise<readonly Hdf5Entry[]> {
+    const reply = await this.ask({ kind: 'describe', path, names });
+    return (reply as ThreadReply & { kind: 'described' }).entries;
+  }
+
+  /** @throws Hdf5Failure */
+  async read(request: ReadRequest): Promise<UnfitElement | null> {
+    const reply = await this.ask({ kind: 'read', ...request });
+    return (reply as ThreadReply & { kind: 'read' }).unfit;
+  }
+
+  /** @throws Hdf5Failure */
+  async write(path: string, tables: readonly NewTable[]): Promise<void> {
+    await this.ask({ kind: 'write', path, tables });
+  }
+
+  async close(): Promise<void> {
+    const { thread } = this;
+    this.thread = null;
+    await thread?.terminate();
+  }
+
+  private async ask(request: ThreadRequest): Promise<ThreadReply> {
+    this.thread ??= new Worker(threadFile, { stdout: true, stderr: true });
+    const { thread, patience } = this;
+    try {
+      return await new Promise<ThreadReply>((resolve, reject) => {
+        const finish = (then: () => void) => {
+          clearTimeout(timer);
+          thread.off('message', onMessage).off('error', onError).off('exit', onExit);
+          then();
+        };
+        const fail = (hung: boolean, reason: string) => finish(() => reject(new Hdf5Failure(hung, reason)));
+        const wait = () => setTimeout(() => fail(true, `no progress in ${patience} ms`), patience);
+        const onMessage = (reply: ThreadReply) => {
+          if (reply.kind === 'progress') {
+            clearTimeout(timer);
+            timer = wait();
+          } else if (reply.kind === 'failed') fail(false, reply.reason);
+          else finish(() => resolve(reply));
+        };
+        const onError = (error: Error) => fail(false, error.message);
+        const onExit = () => fail(false, 'the thread ended');
+        let timer = wait();
+        thread.on('message', onMessage).on('error', onError).on('exit', onExit);
+        thread.postMessage(request);
+      });
+    } catch (error) {
+      // What state the library is in after a failure nobody knows.
+      await this.close();
+      throw error;
+    }
+  }
+}
