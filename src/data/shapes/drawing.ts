@@ -22,13 +22,13 @@ export const contains: Readonly<Record<Shape, (x: number, y: number) => boolean>
   cross: (x, y) => Math.abs(x) <= 1 && Math.abs(y) <= 1 && Math.min(Math.abs(x), Math.abs(y)) <= 1 / 3,
 };
 
-/** (imageSide, imageSide, 4) RGBA bytes. */
+/** (imageSide, imageSide, 3) RGB bytes. */
 export function drawImage(random: RandomGenerator, scene: Scene): Uint8Array {
-  const pixels = new Uint8Array(imageSide * imageSide * 4).fill(255);
+  const pixels = new Uint8Array(imageSide * imageSide * 3);
   const [ground = 0, slope = 0] = uniformInts(random, 40, 2);
   for (let y = 0; y < imageSide; y++) {
     const grey = 90 + ground + Math.round((slope - 20) * (y / imageSide));
-    for (let x = 0; x < imageSide; x++) pixels.fill(grey, (y * imageSide + x) * 4, (y * imageSide + x) * 4 + 3);
+    pixels.fill(grey, y * imageSide * 3, (y + 1) * imageSide * 3);
   }
   for (const object of scene.objects) {
     const tint = uniformInts(random, 31, 3);
@@ -36,7 +36,7 @@ export function drawImage(random: RandomGenerator, scene: Scene): Uint8Array {
     const r = radius[object.size];
     for (let y = object.y - r; y <= object.y + r; y++) {
       for (let x = object.x - r; x <= object.x + r; x++) {
-        if (contains[object.shape]((x - object.x) / r, (y - object.y) / r)) pixels.set(colour, (y * imageSide + x) * 4);
+        if (contains[object.shape]((x - object.x) / r, (y - object.y) / r)) pixels.set(colour, (y * imageSide + x) * 3);
       }
     }
   }

@@ -21,7 +21,7 @@ const templates = shapes.map((shape) =>
   }),
 );
 
-/** (featureColumns) of an image of (imageSide, imageSide, 4) RGBA bytes. */
+/** (featureColumns) of an image of (imageSide, imageSide, 3) RGB bytes. */
 export function imageFeatures(pixels: Uint8Array): Float32Array {
   const features = new Float32Array(featureColumns);
   addColourAverages(pixels, features);
@@ -38,34 +38,40 @@ function addColourAverages(pixels: Uint8Array, features: Float32Array): void {
   for (let i = 0; i < imageSide * imageSide; i++) {
     const cell = Math.floor(Math.floor(i / imageSide) / side) * gridSide + Math.floor((i % imageSide) / side);
     for (let channel = 0; channel < 3; channel++) {
-      features[cell * 3 + channel]! += pixels[i * 4 + channel]! / 255 / (side * side);
+      features[cell * 3 + channel]! += pixels[i * 3 + channel]! / 255 / (side * side);
     }
   }
 }
 
+const paletteRgb = Int32Array.from(colours.flatMap((colour) => palette[colour]));
+
 /** The nearest colour of the palette for each pixel, -1 where none is near. */
 function colourLabels(pixels: Uint8Array): Int8Array {
-  const nearEnough = 60 ** 2;
-  return Int8Array.from({ length: imageSide * imageSide }, (_, i) => {
+  const labels = new Int8Array(imageSide * imageSide);
+  for (let i = 0; i < labels.length; i++) {
     let label = -1;
-    let least = nearEnough;
+    let least = 60 ** 2;
     for (let c = 0; c < colours.length; c++) {
-      const [r, g, b] = palette[colours[c]!];
-      const distance = (pixels[i * 4]! - r) ** 2 + (pixels[i * 4 + 1]! - g) ** 2 + (pixels[i * 4 + 2]! - b) ** 2;
+      const r = pixels[i * 3]! - paletteRgb[c * 3]!;
+      const g = pixels[i * 3 + 1]! - paletteRgb[c * 3 + 1]!;
+      const b = pixels[i * 3 + 2]! - paletteRgb[c * 3 + 2]!;
+      const distance = r * r + g * g + b * b;
       if (distance < least) {
         least = distance;
         label = c;
       }
     }
-    return label;
-  });
+    labels[i] = label;
+  }
+  return labels;
 }
 
 function addObject(labels: Int8Array, colour: number, cells: Float32Array): void {
   let [left, right, top, bottom, area, sumX, sumY] = [imageSide, -1, imageSide, -1, 0, 0, 0];
   for (let i = 0; i < labels.length; i++) {
     if (labels[i] !== colour) continue;
-    const [x, y] = [i % imageSide, Math.floor(i / imageSide)];
+    const x = i % imageSide;
+    const y = (i - x) / imageSide;
     left = Math.min(left, x);
     right = Math.max(right, x);
     top = Math.min(top, y);

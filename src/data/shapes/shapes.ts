@@ -146,7 +146,8 @@ function makeSplit(
 }
 
 function writePng(path: string, pixels: Uint8Array): void {
-  const png = new PNG({ width: imageSide, height: imageSide });
+  const rgb = { colorType: 2, inputColorType: 2, inputHasAlpha: false, filterType: 0 } as const;
+  const png = new PNG({ width: imageSide, height: imageSide, ...rgb });
   png.data = Buffer.from(pixels);
-  writeFileSync(path, PNG.sync.write(png, { colorType: 2 }));
+  writeFileSync(path, PNG.sync.write(png, rgb));
 }
