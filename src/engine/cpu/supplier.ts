@@ -1,0 +1,92 @@
+/** Who supplies the matrix products of the cpu engine: plain data, recorded with a run and handed to its workers. */
+import type { EngineDescription, SharedMemory } from '../engine.js';
+import { type BlasLibrary, libraryTitles, type NativeLibrary, openBlas } from './blas/blas-library.js';
+import { bf16Products, bf16Sizes, float32Products, float32Sizes } from './blas/native-products.js';
+import { type Kernels, loadKernels } from './kernels.js';
+import type { ProductSizes, Products } from './products.js';
+import { wasmProductSizes, wasmProducts } from './wasm-products.js';
+
+export type CpuPrecision = 'float32' | 'bf16';
+
+export interface NativeSupplier {
+  readonly library: NativeLibrary;
+  /** What the dynamic linker is given: a path, or a name that it looks up. */
+  readonly path: string;
+  readonly version: string;
+  /** Value of OPENBLAS_CORETYPE, null where the library chooses for itself. */
+  readonly coreType: string | null;
+}
+
+export type Supplier = { readonly library: 'wasm' } | NativeSupplier;
+
+export interface CpuChoice {
+  readonly name: 'cpu';
+  readonly precision: CpuPrecision;
+  readonly supplier: Supplier;
+}
+
+export function productSizes({ precision, supplier }: CpuChoice): ProductSizes {
+  if (supplier.library === 'wasm') return wasmProductSizes;
+  return precision === 'bf16' ? bf16Sizes : float32Sizes;
+}
+
+/** Held until the process ends: unloading a library under a thread that still runs in it would crash. */
+const loaded = new Map<string, BlasLibrary>();
+
+function load({ library, path }: NativeSupplier): BlasLibrary {
+  let blas = loaded.get(path);
+  if (!blas) {
+    blas = openBlas(library, path);
+    loaded.set(path, blas);
+  }
+  blas.useOneThread();
+  return blas;
+}
+
+/**
+ * Loads the library into the process, so that all threads share it. To be called in the main thread, because what
+ * libraries read of the environment must be set there before.
+ */
+export function prepareSupplier({ supplier }: CpuChoice): void {
+  if (supplier.library === 'wasm') return;
+  for (const [name, value] of Object.entries(libraryEnvironment(supplier.coreType))) process.env[name] ??= value;
+  load(supplier);
+}
+
+/** One thread a library, because the workers are the parallelism, and the kernels that were measured as the fastest. */
+export function libraryEnvironment(coreType: string | null): Record<string, string> {
+  const one = [
+    'OMP_NUM_THREADS',
+    'OPENBLAS_NUM_THREADS',
+    'MKL_NUM_THREADS',
+    'BLIS_NUM_THREADS',
+    'VECLIB_MAXIMUM_THREADS',
+  ];
+  return {
+    ...Object.fromEntries(one.map((name) => [name, '1'])),
+    ...(coreType === null ? {} : { OPENBLAS_CORETYPE: coreType }),
+  };
+}
+
+export function openProducts({ precision, supplier }: CpuChoice, kernels: Kernels, shared: SharedMemory): Products {
+  if (supplier.library === 'wasm') return wasmProducts(kernels);
+  const blas = load(supplier);
+  return (precision === 'bf16' ? bf16Products : float32Products)(blas, kernels, shared.memory);
+}
+
+export function describeCpu({ precision, supplier }: CpuChoice, notes: readonly string[]): EngineDescription {
+  const { instructionSet } = loadKernels(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
+  const native = supplier.library !== 'wasm';
+  const products = native ? nativeDetail(supplier) : 'products in WebAssembly';
+  return {
+    engine: 'cpu',
+    precision,
+    supplier: supplier.library,
+    detail: `${products}${precision === 'bf16' ? ' in bfloat16' : ''}, ${instructionSet} on Node ${process.versions.node}`,
+    notes,
+  };
+}
+
+function nativeDetail({ library, version, path, coreType }: NativeSupplier): string {
+  return `${libraryTitles[library]}${version ? ` ${version}` : ''}${coreType ? ` (${coreType})` : ''} from ${path}`;
+}
