@@ -124,12 +124,12 @@ class LoopCaptioner(nn.Module):
         order, live, words, targets = live_rows(captions)
         h0 = torch.addmm(self.b_proj, torch.from_numpy(features)[order], self.W_proj)
         x = torch.addmm(self.b, F.embedding(words, self.W_embed), self.Wx)
-        h = self.recur(x, h0, self.Wh, live)
+        h = self.recur(x, h0, self.Wh.to(x.dtype), live)
         scores = not_bf16(torch.addmm(self.b_vocab, h, self.W_vocab))
         return F.cross_entropy(scores, targets, ignore_index=NULL, reduction="sum") / divisor
 
 
-def lstm_loop(x, h0, Wh, live: "list[int]"):
+def lstm_loop(x, h0, Wh, live):
     """x (M, 4H), h0 (N, H) -> h (M, H)."""
     H = h0.size(1)
     h, c = h0, torch.zeros_like(h0)
@@ -144,7 +144,7 @@ def lstm_loop(x, h0, Wh, live: "list[int]"):
     return torch.cat(steps)
 
 
-def rnn_loop(x, h0, Wh, live: "list[int]"):
+def rnn_loop(x, h0, Wh, live):
     """x (M, H), h0 (N, H) -> h (M, H)."""
     h = h0
     steps = []
@@ -155,12 +155,16 @@ def rnn_loop(x, h0, Wh, live: "list[int]"):
 
 
 class FusedLSTM(torch.autograd.Function):
-    """lstm_loop with its backward written out; works in place on tensors of all time steps."""
+    """lstm_loop with its backward written out.
+
+    Gates take the place of x and their gradients the place of the gates: neither the product that made x nor anybody
+    else needs them, and a fresh 13 MB tensor costs more than the arithmetic on it.
+    """
 
     @staticmethod
     def forward(ctx, x, h0, Wh, live):
         H = h0.size(1)
-        gates = x.detach().clone()
+        gates = x.detach()
         h_all, c_all, tanh_c_all, h_before, c_before = (x.new_empty(x.size(0), H) for _ in range(5))
         h, c = h0, torch.zeros_like(h0)
         first = 0
@@ -186,43 +190,43 @@ class FusedLSTM(torch.autograd.Function):
         gates, tanh_c_all, h_before, c_before, Wh = ctx.saved_tensors
         live = ctx.live
         H = Wh.size(0)
-        dh_all = dh_all.clone()
-        da_all = torch.empty_like(gates)
-        # The derivatives of all gates at once: s(1 - s) for i, f, o and 1 - g^2 for g; 1 - tanh(c)^2.
-        slope = torch.empty_like(gates)
-        s, g_all = gates[:, : 3 * H], gates[:, 3 * H :]
-        torch.addcmul(s, s, s, value=-1, out=slope[:, : 3 * H])
-        torch.mul(g_all, g_all, out=slope[:, 3 * H :]).neg_().add_(1)
-        slope_c = (tanh_c_all * tanh_c_all).neg_().add_(1).mul_(gates[:, 2 * H : 3 * H])
-        dc = dh_all.new_zeros(live[0], H)
-        dh_next = dh_all.new_empty(live[0], H)
+        da_all = gates
+        dc_all, dh_next = (dh_all.new_zeros(live[0], H) for _ in range(2))
+        # Derivatives by the gates' values, and of the gates by their pre-activations: s(1 - s) for i, f, o, 1 - g^2.
+        by_gate_all, slope_all = (dh_all.new_empty(live[0], 4 * H) for _ in range(2))
+        slope_c_all = dh_all.new_empty(live[0], H)
         alive, first = 0, gates.size(0)
         Wh_T = Wh.t()
         for n in reversed(live):
             first -= n
             rows = slice(first, first + n)
-            dh, da = dh_all[rows], da_all[rows]
-            dh[:alive] += dh_next[:alive]
+            dh, tanh_c, dc = dh_all[rows], tanh_c_all[rows], dc_all[:n]
+            slope, by_gate, slope_c = slope_all[:n], by_gate_all[:n], slope_c_all[:n]
             i, f, o, g = gates[rows].chunk(4, 1)
-            di, df, do, dg = da.chunk(4, 1)
-            dc_t = dc[:n].addcmul_(dh, slope_c[rows])
-            torch.mul(dh, tanh_c_all[rows], out=do)
-            torch.mul(dc_t, g, out=di)
-            torch.mul(dc_t, c_before[rows], out=df)
-            torch.mul(dc_t, i, out=dg)
-            da *= slope[rows]
-            dc_t *= f
+            by_i, by_f, by_o, by_g = by_gate.chunk(4, 1)
+            dh[:alive] += dh_next[:alive]
+            torch.mul(tanh_c, tanh_c, out=slope_c).neg_().add_(1).mul_(o)
+            dc.addcmul_(dh, slope_c)
+            torch.mul(dc, g, out=by_i)
+            torch.mul(dc, c_before[rows], out=by_f)
+            torch.mul(dh, tanh_c, out=by_o)
+            torch.mul(dc, i, out=by_g)
+            dc *= f
+            torch.mul(gates[rows], gates[rows], out=slope).neg_()
+            slope[:, : 3 * H] += gates[rows, : 3 * H]
+            slope[:, 3 * H :] += 1
+            da = torch.mul(by_gate, slope, out=da_all[rows])
             torch.mm(da, Wh_T, out=dh_next[:n])
             alive = n
         return da_all, dh_next, h_before.t().mm(da_all), None
 
 
 class FusedRNN(torch.autograd.Function):
-    """rnn_loop with its backward written out."""
+    """rnn_loop with its backward written out; h takes the place of x and the gradient of x that of the gradient of h."""
 
     @staticmethod
     def forward(ctx, x, h0, Wh, live):
-        h_all = x.detach().clone()
+        h_all = x.detach()
         h_before = torch.empty_like(h_all)
         h, first = h0, 0
         for n in live:
@@ -238,22 +242,22 @@ class FusedRNN(torch.autograd.Function):
     @staticmethod
     def backward(ctx, dh_all):
         h_all, h_before, Wh = ctx.saved_tensors
-        da_all = dh_all.clone()
-        slope = (h_all * h_all).neg_().add_(1)
+        da_all = dh_all
+        slope_all = dh_all.new_empty(ctx.live[0], Wh.size(0))
         dh_next = dh_all.new_empty(ctx.live[0], Wh.size(0))
         alive, first = 0, h_all.size(0)
         Wh_T = Wh.t()
         for n in reversed(ctx.live):
             first -= n
-            da = da_all[first : first + n]
+            da, h = da_all[first : first + n], h_all[first : first + n]
             da[:alive] += dh_next[:alive]
-            da *= slope[first : first + n]
+            da *= torch.mul(h, h, out=slope_all[:n]).neg_().add_(1)
             torch.mm(da, Wh_T, out=dh_next[:n])
             alive = n
         return da_all, dh_next, h_before.t().mm(da_all), None
 
 
-def captioner(form, shape, parameters, script=False):
+def captioner(form, shape, parameters):
     """The model in one of FORMS, started from parameters under CS231n's names."""
     if form in ("padded", "packed"):
         return LibraryCaptioner(shape, parameters, packed=form == "packed")
@@ -261,17 +265,17 @@ def captioner(form, shape, parameters, script=False):
         function = FusedLSTM if shape.cell == "lstm" else FusedRNN
         return LoopCaptioner(shape, parameters, function.apply)
     loop = lstm_loop if shape.cell == "lstm" else rnn_loop
-    return LoopCaptioner(shape, parameters, torch.jit.script(loop) if script else loop)
+    return LoopCaptioner(shape, parameters, loop)
 
 
 class TorchTrainer:
     """Training steps of a captioner, or of its DistributedDataParallel wrapper."""
 
-    def __init__(self, model, precision="float32", foreach=True, learning_rate=1e-3):
+    def __init__(self, model, precision="float32", learning_rate=1e-3):
         self.model = model
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         # torch.optim.Adam adds epsilon after the bias correction, the course before; the work is the same.
-        self.optimizer = torch.optim.Adam(trained, lr=learning_rate, foreach=foreach)
+        self.optimizer = torch.optim.Adam(trained, lr=learning_rate)
         self.precision = precision
 
     def loss_and_gradients(self, features, captions):

@@ -18,19 +18,15 @@ def train(rank, options, port):
     warnings.filterwarnings("ignore")
     # Debian's PyTorch starts with one thread whatever OMP_NUM_THREADS says.
     torch.set_num_threads(options.omp_threads)
-    torch.set_flush_denormal(options.flush_denormal)
-    torch.backends.mkldnn.enabled = not options.no_mkldnn
     torch.manual_seed(231)
     work = captioning_folder(options.cell, options.data) if options.data else coco_shape(options.cell)
-    model = captioner(options.form, work.shape, work.shape.initial_parameters(), options.script)
+    model = captioner(options.form, work.shape, work.shape.initial_parameters())
     if options.processes > 1:
         torch.distributed.init_process_group(
             "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=options.processes
         )
-        model = torch.nn.parallel.DistributedDataParallel(
-            model, gradient_as_bucket_view=True, bucket_cap_mb=options.bucket_mb
-        )
-    trainer = TorchTrainer(model, options.precision, foreach=not options.no_foreach)
+        model = torch.nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=True)
+    trainer = TorchTrainer(model, options.precision)
     part = slice(
         options.batch * rank // options.processes, options.batch * (rank + 1) // options.processes
     )
@@ -68,11 +64,6 @@ def main():
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     parser.add_argument("--omp-threads", type=int, default=1, help="threads of PyTorch's own loops, a process")
-    parser.add_argument("--bucket-mb", type=float, default=25, help="DistributedDataParallel's bucket size")
-    parser.add_argument("--script", action="store_true", help="compile the loop with torch.jit.script")
-    parser.add_argument("--no-foreach", action="store_true", help="Adam one parameter at a time")
-    parser.add_argument("--no-mkldnn", action="store_true")
-    parser.add_argument("--flush-denormal", action="store_true")
     options = parser.parse_args()
     if options.processes == 1:
         train(0, options, None)
