@@ -14,6 +14,8 @@ const stateSchema = z.object({
   step: count,
   /** The epoch, from 1, that the last step belonged to. */
   epoch: count,
+  /** The last epoch whose end was validated; 0 before the first. */
+  validatedEpoch: count,
   /** The resolved config, as JSON. */
   config: z.record(z.string(), z.unknown()),
   model: z.object({
@@ -35,6 +37,8 @@ const stateSchema = z.object({
     detail: z.string(),
     notes: z.array(z.string()).readonly(),
   }),
+  /** The engine as it was chosen, so that a resumption can choose the same. */
+  engineChoice: z.record(z.string(), z.unknown()),
   /** Identifies the training data. */
   dataChecksum: z.string(),
   /** Of exactly these parameters; null if it was not measured at this step. The lowest marks the best checkpoint. */
