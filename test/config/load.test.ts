@@ -1,0 +1,190 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { configToYaml, overriddenConfig, parseConfigText, resolveConfig } from '../../src/config/load.js';
+import { UserError } from '../../src/errors.js';
+
+const shapes = 'data: { builtin: shapes }\n';
+const folder = mkdtempSync(join(tmpdir(), 'recap-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The message of the UserError that a config ends in. */
+function messageOf(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError);
+    return (error as UserError).message;
+  }
+  throw new Error('expected a UserError');
+}
+
+function complaint(text: string, ...sets: string[]): string {
+  return messageOf(() => parseConfigText(text, 'a.yaml', sets));
+}
+
+function complaintOfFile(content: string | Uint8Array): string {
+  const file = join(folder, 'a.yaml');
+  writeFileSync(file, content);
+  return messageOf(() => resolveConfig(file));
+}
+
+describe('a config', () => {
+  it('needs no more than its data', () => {
+    const config = parseConfigText(shapes, 'a.yaml');
+    expect(config.train).toMatchObject({ batchSize: 100, optimizer: { learningRate: 1e-3 }, workers: 'auto' });
+    expect(config.engine).toEqual({ name: 'auto' });
+  });
+
+  it.each(['auto', 'reference', 'cpu', '{ name: gpu, mode: webasm }', '{ name: cpu, precision: bf16 }'])(
+    'written out with every default and read again is the same (engine %s)',
+    (engine) => {
+      const config = parseConfigText(`${shapes}engine: ${engine}\ntrain: { seed: 4294967295 }`, 'a.yaml');
+      expect(parseConfigText(configToYaml(config), 'copy')).toEqual(config);
+    },
+  );
+
+  it('takes an engine by name as that engine with its defaults', () => {
+    expect(parseConfigText(`${shapes}engine: cpu`, 'a').engine).toEqual({
+      name: 'cpu',
+      blas: 'auto',
+      precision: 'float32',
+    });
+  });
+
+  it('may start with a byte order mark', () => {
+    const file = join(folder, 'bom.yaml');
+    writeFileSync(file, `\uFEFF${shapes}`);
+    expect(resolveConfig(file).data.builtin).toBe('shapes');
+  });
+});
+
+describe('a wrong config is refused with file, line, key, what was found and what was expected:', () => {
+  it.each([
+    [
+      'wrong type',
+      'train:\n  epochs: many',
+      'a.yaml:3: train.epochs is "many"; expected a whole number from 1 to 1000000.',
+    ],
+    [
+      'too large',
+      'train: { batchSize: 1e30 }',
+      'a.yaml:2: train.batchSize is 1e+30; expected a whole number from 1 to 65536.',
+    ],
+    [
+      'infinite',
+      'train: { lrDecay: .inf }',
+      'a.yaml:2: train.lrDecay is Infinity; expected a number above 0, at most 1.',
+    ],
+    [
+      'a fraction',
+      'model: { hiddenDim: 2.5 }',
+      'a.yaml:2: model.hiddenDim is 2.5; expected a whole number from 1 to 16384.',
+    ],
+    ['no such choice', 'model: { cell: gru }', 'a.yaml:2: model.cell is "gru"; expected one of rnn, lstm.'],
+    ['an empty section', 'train:', 'a.yaml:2: train is empty; expected keys and values: epochs,'],
+    ['no such engine', 'engine: fast', 'a.yaml:2: engine is "fast"; expected one of auto, reference, gpu, cpu'],
+    ['no such mode', 'engine: { name: gpu, mode: x }', 'a.yaml:2: engine.mode is "x"; expected one of auto, webgpu'],
+    [
+      "another engine's key",
+      'engine: { name: gpu, blas: none }',
+      'a.yaml:2: engine.blas does not belong to this engine.',
+    ],
+    [
+      'a misspelt key',
+      'train:\n  batchsize: 3',
+      'a.yaml:3: unknown key train.batchsize; did you mean train.batchSize?',
+    ],
+    ['a key without its section', 'batchSize: 3', 'a.yaml:2: unknown key batchSize; did you mean train.batchSize?'],
+    ['a key like no other', 'zzzzzzzz: 3', 'a.yaml:2: unknown key zzzzzzzz.'],
+    ['a key twice', 'train: { epochs: 1 }\ntrain: { epochs: 2 }', 'a.yaml:3: this key stands here a second time.'],
+    ['two documents', '---\nengine: cpu', 'a.yaml:2: a second YAML document starts here; expected one.'],
+    ['no YAML', 'train: "', 'a.yaml:2: not valid YAML: Missing closing "quote'],
+  ])('%s', (_, text, message) => {
+    expect(complaint(shapes + text)).toContain(message);
+  });
+
+  it('no data, or two sources of it', () => {
+    expect(complaint('train: { epochs: 1 }')).toBe(
+      'a.yaml:1: data is missing; expected either data.dir (a folder) or data.builtin (shapes).',
+    );
+    expect(complaint('data: { dir: x, builtin: shapes }')).toContain('expected either data.dir (a folder) or');
+  });
+
+  it.each(['', '- 1', '12', 'null', '# nothing'])('no keys and values: %j', (text) => {
+    expect(complaint(text)).toMatch(/^a.yaml: found .*; expected a config of keys and values/);
+  });
+
+  it('at most three problems at a time', () => {
+    const text = Array.from({ length: 50 }, (_, i) => `key${i}: 1`).join('\n');
+    expect(complaint(shapes + text).split('\n')).toHaveLength(3);
+  });
+
+  it('a file that is not there, is a folder, too large, binary or in another encoding', () => {
+    expect(messageOf(() => resolveConfig(join(folder, 'none.yaml')))).toMatch(/^There is no config file .*none.yaml/);
+    expect(messageOf(() => resolveConfig(folder))).toMatch(/is a folder; expected a config file/);
+    expect(complaintOfFile(shapes.repeat(10_000))).toMatch(/larger than 65536 bytes/);
+    expect(complaintOfFile(Uint8Array.of(1, 0, 2, 0))).toMatch(/is a binary file/);
+    expect(complaintOfFile(Buffer.from(`\uFEFF${shapes}`, 'utf16le'))).toMatch(/is UTF-16 text; save it as UTF-8/);
+    expect(complaintOfFile(Uint8Array.of(0x61, 0x3a, 0x20, 0xe9))).toMatch(/is not UTF-8 text/);
+    if (process.platform === 'linux') expect(messageOf(() => resolveConfig('/dev/zero'))).toMatch(/larger than/);
+  });
+
+  it.each([
+    [
+      'explode',
+      Array.from({ length: 20 }, (_, i) => `k${i}: &a${i} [${`*a${i - 1},`.repeat(9)}]`)
+        .join('\n')
+        .replace(/\*a-1/g, 'x'),
+    ],
+    ['run in circles', 'data: &a { dir: *a }'],
+  ])('anchors that %s', (_, text) => {
+    expect(complaint(text)).toBe('a.yaml: write values out; aliases (*name) are not read here.');
+  });
+
+  it.each(['[', '{a: ', '- ', '? '])('nesting without end: %j', (opening) => {
+    expect(complaint(opening.repeat(20_000))).toBe('a.yaml:1: the YAML is nested too deeply.');
+  });
+});
+
+describe('--set', () => {
+  function set(...sets: string[]) {
+    return parseConfigText(shapes, 'a.yaml', sets);
+  }
+
+  it('overrides one key, the value read as YAML, the last one winning', () => {
+    expect(set('train.epochs=3', 'train.epochs=7').train.epochs).toBe(7);
+    expect(set('train.optimizer.learningRate=2e-3').train.optimizer).toMatchObject({ learningRate: 2e-3, beta1: 0.9 });
+    expect(set('engine={name: gpu, mode: webasm}').engine).toEqual({ name: 'gpu', mode: 'webasm' });
+    expect(set('engine=gpu', 'engine.mode=webgpu').engine).toEqual({ name: 'gpu', mode: 'webgpu' });
+  });
+
+  it('of one source of data takes the place of the other', () => {
+    expect(set('data.dir=d').data).toMatchObject({ dir: 'd', builtin: null });
+    expect(set('data.dir=d', 'data.builtin=shapes').data).toMatchObject({ dir: null, builtin: 'shapes' });
+  });
+
+  it('goes over a config that has been checked, as when a run is resumed', () => {
+    const config = set('train.epochs=3');
+    expect(overriddenConfig(config, ['train.epochs=9']).train).toEqual({ ...config.train, epochs: 9 });
+    expect(config.train.epochs).toBe(3);
+    expect(messageOf(() => overriddenConfig(config, ['train.epochs=0']))).toContain('--set train.epochs=0: ');
+  });
+
+  it.each([
+    ['train.batchSize=many', '--set train.batchSize=many: train.batchSize is "many"; expected a whole number'],
+    ['train.batchsize=3', '--set train.batchsize=3: unknown key train.batchsize; did you mean train.batchSize?'],
+    ['train', '--set train: expected KEY=VALUE, such as train.epochs=20.'],
+    ['=3', '--set =3: expected KEY=VALUE'],
+    ['train.epochs=[', '--set train.epochs=[: the value is not valid YAML'],
+    ['train.epochs=&a [*a]', 'the value is not valid YAML'],
+    ['train={__proto__: {x: 1}}', 'unknown key train.__proto__'],
+    ['__proto__.x=1', '--set __proto__.x=1: unknown key __proto__.x'],
+    ['constructor.prototype.x=1', 'unknown key constructor.prototype.x'],
+    ['train.__proto__.x=1', 'unknown key train.__proto__.x'],
+  ])('%s is refused', (text, message) => {
+    expect(messageOf(() => set(text))).toContain(message);
+    expect(({} as Record<string, unknown>).x).toBeUndefined();
+  });
+});
