@@ -97,10 +97,11 @@ export class MetricsLog {
  * Prepares a log for going on after step `step`: keeps each training step up to it once, and drops every later line of
  * any type, lines that are no JSON objects and a last line that was cut short. The file is replaced whole or not at all.
  *
+ * @param lastStepOf a lower limit for types of record that the resumed run will log anew for step `step`
  * @returns training steps kept
  * @throws UserError when the log cannot be read or replaced
  */
-export function cutBackMetrics(path: string, step: number): number {
+export function cutBackMetrics(path: string, step: number, lastStepOf: Readonly<Record<string, number>> = {}): number {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -115,7 +116,7 @@ export function cutBackMetrics(path: string, step: number): number {
     // The last line of a log ends in a newline unless its writing was interrupted.
     if (end === 0) break;
     const line = bytes.subarray(start, end);
-    if (belongs(line, step, seen)) kept.push(line);
+    if (belongs(line, step, lastStepOf, seen)) kept.push(line);
     start = end;
   }
   const content = Buffer.concat(kept);
@@ -128,17 +129,24 @@ export function cutBackMetrics(path: string, step: number): number {
   return seen.size;
 }
 
-function belongs(line: Buffer, lastStep: number, seen: Set<number>): boolean {
+function belongs(
+  line: Buffer,
+  lastStep: number,
+  lastStepOf: Readonly<Record<string, number>>,
+  seen: Set<number>,
+): boolean {
   let record: { type?: unknown; step?: unknown } | null;
   try {
     record = JSON.parse(line.toString('utf8'));
   } catch {
     return false;
   }
-  if (typeof record !== 'object' || record === null) return false;
+  if (typeof record !== 'object' || record === null || Array.isArray(record)) return false;
   if (typeof record.step !== 'number') return true;
-  if (record.step > lastStep) return false;
-  if (record.type !== 'step') return true;
+  const { type } = record;
+  const limit = typeof type === 'string' && Object.hasOwn(lastStepOf, type) ? lastStepOf[type]! : lastStep;
+  if (record.step > limit) return false;
+  if (type !== 'step') return true;
   const isNew = !seen.has(record.step);
   seen.add(record.step);
   return isNew;

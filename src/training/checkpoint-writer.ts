@@ -33,7 +33,14 @@ export type SaveResult =
       /** From the start of the writing to its end, on the writer's thread. */
       readonly milliseconds: number;
     }
-  | { readonly written: false; readonly step: number; readonly path: string; readonly reason: string };
+  | {
+      readonly written: false;
+      readonly step: number;
+      readonly path: string;
+      readonly reason: string;
+      /** Nothing failed: a newer checkpoint came before this one's turn. */
+      readonly superseded: boolean;
+    };
 
 interface Save {
   readonly step: number;
@@ -156,7 +163,9 @@ export class CheckpointWriter {
       const after = this.after(save);
       this.own = after.filter((file) => keeps(after, file, this.options.keep));
     }
-    save.settle({ step: save.step, path: save.job.path, ...result });
+    const { step, job } = save;
+    const place = { step, path: job.path };
+    save.settle(result.written ? { ...place, ...result } : { ...place, ...result, superseded: false });
     this.startNext();
   }
 
@@ -164,7 +173,7 @@ export class CheckpointWriter {
     this.waiting = null;
     this.spare.push(save.job.snapshot);
     const reason = `the disk was still busy when the checkpoint of step ${step} was due`;
-    save.settle({ written: false, step: save.step, path: save.job.path, reason });
+    save.settle({ written: false, step: save.step, path: save.job.path, reason, superseded: true });
   }
 
   /** This run's files once `save` is written. */
