@@ -93,8 +93,8 @@ export function lstmCellBackward(
     prevC += w;
     c += w;
     dh += w;
-    dhNext += fromNext && dhNext != 0 ? w : 0;
-    dcNext += fromNext && dcNext != 0 ? w : 0;
+    if (dhNext) dhNext += w;
+    if (dcNext) dcNext += w;
     dc += w;
   }
 }

@@ -3,6 +3,7 @@
  * in the order in which the tiles read them.
  */
 import { packPanelOfA, packPanelOfB } from './pack';
+import { addBias } from './rows';
 import { multiplyTile, tileColumns, tileRows } from './tile';
 
 /** Elements of K in a block: a panel of B stays in the first cache. */
@@ -12,8 +13,9 @@ const blockM: u32 = 192;
 /** Columns in a block of B that is packed on the way. */
 const blockN: u32 = 1024;
 
-/** Places in the scratch memory, bytes. */
+/** Places in the scratch memory, bytes: an edge tile, what a panel's sums start from, the blocks. */
 const tileAt: usize = 0;
+const startAt: usize = tileAt + tileRows * tileColumns * 4;
 const blockAAt: usize = 256;
 const blockBAt: usize = blockAAt + blockM * blockK * 4;
 
@@ -42,50 +44,55 @@ function packBlockOfA(transA: i32, a: usize, lda: u32, rows: u32, K: u32, to: us
   }
 }
 
-/** Adds a tile that reaches over the last column by way of `buffer`. */
-function multiplyEdge(
-  rows: u32, columns: u32, K: u32, a: usize, b: usize, c: usize, ldcBytes: usize, add: i32, bias: usize,
-  buffer: usize,
-): void {
-  multiplyTile(rows, K, a, b, buffer, tileColumns << 2, 0, 0);
-  for (let r: u32 = 0; r < rows; r++) {
-    for (let j: u32 = 0; j < columns; j++) {
-      let sum = load<f32>(buffer + ((r * tileColumns + j) << 2));
-      if (bias) sum += load<f32>(bias + (j << 2));
-      if (add) sum += load<f32>(c + (j << 2));
-      store<f32>(c + (j << 2), sum);
-    }
-    c += ldcBytes;
-  }
-}
-
 /** All tiles of one packed block of A with N columns of packed panels of B, `panelBytes` apart. */
 function multiplyBlock(
-  M: u32, N: u32, K: u32, a: usize, b: usize, panelBytes: usize, c: usize, ldcBytes: usize, add: i32, bias: usize,
-  buffer: usize,
+  M: u32, N: u32, K: u32, a: usize, b: usize, panelBytes: u32, c: usize, stride: u32, add: i32, bias: usize,
+  scratch: usize,
 ): void {
   const tiles = parts(M, tileRows);
   const low = M / tiles;
   const higher = M % tiles;
+  const tile = scratch + tileAt;
+  const start = scratch + startAt;
+  memory.fill(start, 0, tileColumns << 2);
   for (let j: u32 = 0; j < N; j += tileColumns) {
-    let aAt = a;
-    let cAt = c + (j << 2);
-    const biasAt = bias ? bias + (j << 2) : 0;
+    const columns = min(N - j, tileColumns);
+    if (bias) memory.copy(start, bias + (j << 2), columns << 2);
+    let aTile = a;
+    let cTile = c + (j << 2);
     for (let t: u32 = 0; t < tiles; t++) {
       const rows = low + <u32>(t < higher);
-      if (j + tileColumns <= N) multiplyTile(rows, K, aAt, b, cAt, ldcBytes, add, biasAt);
-      else multiplyEdge(rows, N - j, K, aAt, b, cAt, ldcBytes, add, biasAt, buffer);
-      aAt += (rows * K) << 2;
-      cAt += rows * ldcBytes;
+      if (columns == tileColumns) {
+        if (add) multiplyTile(rows, K, aTile, b, cTile, stride, cTile, stride);
+        else multiplyTile(rows, K, aTile, b, start, 0, cTile, stride);
+      } else {
+        // A tile that reaches over the last column is made aside.
+        multiplyTile(rows, K, aTile, b, start, 0, tile, tileColumns << 2);
+        storePart(rows, columns, tile, cTile, stride, add);
+      }
+      aTile += (rows * K) << 2;
+      cTile += rows * stride;
     }
     b += panelBytes;
   }
 }
 
+/** C (rows,columns) = the same part of a tile, plus C itself if `add`. */
+function storePart(rows: u32, columns: u32, tile: usize, c: usize, stride: u32, add: i32): void {
+  for (let r: u32 = 0; r < rows; r++) {
+    for (let j: u32 = 0; j < columns; j++) {
+      const sum = load<f32>(tile + (j << 2));
+      store<f32>(c + (j << 2), add ? sum + load<f32>(c + (j << 2)) : sum);
+    }
+    tile += tileColumns << 2;
+    c += stride;
+  }
+}
+
 /** One block of K: rows of A block by block with panels of B that are packed already. */
 function multiplyRows(
-  transA: i32, M: u32, N: u32, K: u32, a: usize, lda: u32, b: usize, panelBytes: usize, add: i32, c: usize,
-  ldcBytes: usize, bias: usize, scratch: usize,
+  transA: i32, M: u32, N: u32, K: u32, a: usize, lda: u32, b: usize, panelBytes: u32, add: i32, c: usize,
+  stride: u32, bias: usize, scratch: usize,
 ): void {
   const blocks = parts(M, blockM);
   for (let block: u32 = 0; block < blocks; block++) {
@@ -93,7 +100,7 @@ function multiplyRows(
     const rows = before(block + 1, M, blocks) - i;
     packBlockOfA(transA, a + ((transA ? i : i * lda) << 2), lda, rows, K, scratch + blockAAt);
     multiplyBlock(
-      rows, N, K, scratch + blockAAt, b, panelBytes, c + i * ldcBytes, ldcBytes, add, bias, scratch + tileAt,
+      rows, N, K, scratch + blockAAt, b, panelBytes, c + i * stride, stride, add, bias, scratch,
     );
   }
 }
@@ -102,6 +109,10 @@ export function sgemm(
   transA: i32, transB: i32, M: u32, N: u32, K: u32, a: usize, lda: u32, b: usize, ldb: u32,
   accumulate: i32, c: usize, ldc: u32, bias: usize, scratch: usize,
 ): void {
+  if (accumulate && bias) {
+    addBias(c, bias, M, N, ldc);
+    bias = 0;
+  }
   const blocks = max(parts(K, blockK), 1);
   for (let j: u32 = 0; j < N; j += blockN) {
     const columns = min(N - j, blockN);
@@ -113,7 +124,7 @@ export function sgemm(
       multiplyRows(
         transA, M, columns, depth, a + ((transA ? k * lda : k) << 2), lda,
         scratch + blockBAt, (depth * tileColumns) << 2,
-        accumulate | <i32>(block > 0), c + (j << 2), <usize>ldc << 2,
+        accumulate | <i32>(block > 0), c + (j << 2), ldc << 2,
         bias && block == 0 ? bias + (j << 2) : 0, scratch,
       );
     }
@@ -131,6 +142,10 @@ export function sgemmPacked(
   transA: i32, M: u32, N: u32, K: u32, a: usize, lda: u32, packed: usize,
   accumulate: i32, c: usize, ldc: u32, bias: usize, scratch: usize,
 ): void {
+  if (accumulate && bias) {
+    addBias(c, bias, M, N, ldc);
+    bias = 0;
+  }
   const blocks = max(parts(K, blockK), 1);
   for (let block: u32 = 0; block < blocks; block++) {
     const k = before(block, K, blocks);
@@ -138,7 +153,7 @@ export function sgemmPacked(
     multiplyRows(
       transA, M, N, depth, a + ((transA ? k * lda : k) << 2), lda,
       packed + ((k * tileColumns) << 2), (K * tileColumns) << 2,
-      accumulate | <i32>(block > 0), c, <usize>ldc << 2, block == 0 ? bias : 0, scratch,
+      accumulate | <i32>(block > 0), c, ldc << 2, block == 0 ? bias : 0, scratch,
     );
   }
 }

@@ -4,7 +4,7 @@ import { tileColumns } from './tile';
 /** Writes columns 4q..4q+3 of four rows as four vectors, `stride` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function transpose4(r0: usize, r1: usize, r2: usize, r3: usize, to: usize, stride: usize): void {
+function transpose4(r0: usize, r1: usize, r2: usize, r3: usize, to: usize, stride: u32): void {
   const x0 = v128.load(r0);
   const x1 = v128.load(r1);
   const x2 = v128.load(r2);
@@ -20,8 +20,8 @@ function transpose4(r0: usize, r1: usize, r2: usize, r3: usize, to: usize, strid
 }
 
 /** Interleaves `count` strided rows of K elements: to[k·width + r] = from[r·strideBytes + k]. */
-function interleaveRows(from: usize, strideBytes: usize, count: u32, K: u32, to: usize, width: u32): void {
-  const step = <usize>width << 2;
+function interleaveRows(from: usize, strideBytes: u32, count: u32, K: u32, to: usize, width: u32): void {
+  const step = width << 2;
   const wholeK = K & ~3;
   let r: u32 = 0;
   for (; r + 4 <= count; r += 4) {
@@ -47,8 +47,8 @@ function interleaveRows(from: usize, strideBytes: usize, count: u32, K: u32, to:
 }
 
 /** Copies `count` adjacent elements of each of K rows: to[k·width + r] = from[k·strideBytes + r]. */
-function copyRows(from: usize, strideBytes: usize, count: u32, K: u32, to: usize, width: u32): void {
-  const step = <usize>width << 2;
+function copyRows(from: usize, strideBytes: u32, count: u32, K: u32, to: usize, width: u32): void {
+  const step = width << 2;
   if (count == 8) {
     for (let k = K; k > 0; k--) {
       v128.store(to, v128.load(from));
@@ -74,13 +74,13 @@ function copyRows(from: usize, strideBytes: usize, count: u32, K: u32, to: usize
 
 /** A panel of `rows` rows of A, K elements each, from its first element. */
 export function packPanelOfA(transA: i32, a: usize, lda: u32, rows: u32, K: u32, to: usize): void {
-  if (transA) copyRows(a, <usize>lda << 2, rows, K, to, rows);
-  else interleaveRows(a, <usize>lda << 2, rows, K, to, rows);
+  if (transA) copyRows(a, lda << 2, rows, K, to, rows);
+  else interleaveRows(a, lda << 2, rows, K, to, rows);
 }
 
 /** A panel of up to 8 columns of B, K elements each, from its first element; absent columns are zero. */
 export function packPanelOfB(transB: i32, b: usize, ldb: u32, columns: u32, K: u32, to: usize): void {
   if (columns < tileColumns) memory.fill(to, 0, (K * tileColumns) << 2);
-  if (transB) interleaveRows(b, <usize>ldb << 2, columns, K, to, tileColumns);
-  else copyRows(b, <usize>ldb << 2, columns, K, to, tileColumns);
+  if (transB) interleaveRows(b, ldb << 2, columns, K, to, tileColumns);
+  else copyRows(b, ldb << 2, columns, K, to, tileColumns);
 }

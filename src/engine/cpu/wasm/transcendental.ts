@@ -73,8 +73,7 @@ export function tanh(x: v128): v128 {
   const p = expm1Near0(remainder(y, f32x4.sub(shifted, f32x4.splat(roundingShift))));
   const s = powerOf2(i32x4.sub(shifted, i32x4.splat(roundingShiftBits)));
   const t = madd(s, p, f32x4.sub(s, f32x4.splat(1)));
-  const positive = f32x4.div(v128.xor(t, i32x4.splat(0x80000000)), f32x4.add(t, f32x4.splat(2)));
-  return v128.or(positive, sign);
+  return v128.or(f32x4.div(f32x4.abs(t), f32x4.add(t, f32x4.splat(2))), sign);
 }
 
 /** ln s of a normal positive number: fdlibm's e_log.c without its special cases. */
