@@ -2,51 +2,55 @@
 import { TrainingError, UserError } from '../../errors.js';
 import { WebGPUContext, type WebGpuAdapterInfo, type WebGpuDevice } from './gpu-js.js';
 
+/** A device in use. Whoever holds it gives it back by `release`. */
 export interface HeldDevice {
   readonly adapter: string;
   readonly hardware: boolean;
+  /** The device no longer works, so that what waits for it may wait for ever. */
+  readonly failed: boolean;
   /** Waits for work on the device, and rejects with a TrainingError as soon as the device fails. */
   guard<R>(work: Promise<R>): Promise<R>;
-  /** Whether the device failed, so that what waits for it may wait for ever. */
-  readonly failed: boolean;
-  /** Gives the device back; the last holder's release destroys it, without which the thread would not end. */
+  /** The last holder's release destroys the device, without which the thread would not end. */
   release(): Promise<void>;
 }
 
-let holders = 0;
+let current: DawnDevice | null = null;
 
 /** @throws UserError where there is no adapter */
 export async function holdDevice(): Promise<HeldDevice> {
-  await installWebGpu();
-  holders++;
   try {
+    await installWebGpu();
     const { adapter, device } = await WebGPUContext.acquire();
-    return new DawnDevice(adapter.info, device);
+    if (current?.device !== device) current = new DawnDevice(adapter.info, device);
   } catch (error) {
-    holders--;
     throw new UserError(
       `engine: {name: gpu, mode: webgpu} found no WebGPU adapter (${messageOf(error)}). ` +
-        'Install a Vulkan driver for this GPU, or set engine.mode to webasm.',
+        'Install a Vulkan driver for the GPU, or set engine.mode to webasm.',
     );
   }
+  current.holders++;
+  return current;
 }
 
 class DawnDevice implements HeldDevice {
   readonly adapter: string;
   readonly hardware: boolean;
+  holders = 0;
   private failure: TrainingError | null = null;
-  /** Rejects what waits for the device. A race against `lost` would keep a reaction of every run alive. */
+  /** Rejects what waits for the device. (A race against `lost` would keep something of every run in memory.) */
   private readonly waiting = new Set<(error: Error) => void>();
 
-  constructor(info: WebGpuAdapterInfo, device: WebGpuDevice) {
+  constructor(
+    info: WebGpuAdapterInfo,
+    readonly device: WebGpuDevice,
+  ) {
     this.adapter = adapterName(info);
     this.hardware = isHardware(info);
     device.onuncapturederror = ({ error }) => this.fail(`WebGPU on ${this.adapter} failed: ${error.message}`);
-    device.lost.then(({ reason, message }) =>
-      this.fail(
-        `The WebGPU device ${this.adapter} was lost (${message.trim() || reason}). Resume the run from its last checkpoint.`,
-      ),
-    );
+    device.lost.then(({ reason, message }) => {
+      const why = message.trim() || reason;
+      this.fail(`The WebGPU device ${this.adapter} was lost (${why}). Resume the run from its last checkpoint.`);
+    });
   }
 
   get failed(): boolean {
@@ -59,10 +63,10 @@ class DawnDevice implements HeldDevice {
       const result = await new Promise<R>((resolve, onFailure) => {
         reject = onFailure;
         this.waiting.add(reject);
+        work.then(resolve, reject);
         if (this.failure) reject(this.failure);
-        work.then(resolve, onFailure);
       });
-      // A failed command leaves results unwritten without an error of its own.
+      // A failed command leaves its results unwritten without an error of its own.
       if (this.failure) throw this.failure;
       return result;
     } catch (error) {
@@ -73,8 +77,10 @@ class DawnDevice implements HeldDevice {
   }
 
   async release(): Promise<void> {
-    holders--;
-    if (holders === 0) await WebGPUContext.destroy();
+    this.holders--;
+    if (this.holders > 0) return;
+    this.device.destroy();
+    await this.device.lost;
   }
 
   private fail(message: string): void {
@@ -100,7 +106,7 @@ export function adapterName({ vendor, architecture, description }: WebGpuAdapter
   return description || `${vendor} ${architecture}`.trim() || 'unknown adapter';
 }
 
-/** Software adapters: what Vulkan calls a CPU device, SwiftShader and Mesa's llvmpipe among them. */
+/** Not a software adapter, such as SwiftShader or Mesa's llvmpipe. */
 export function isHardware({ isFallbackAdapter, architecture, description }: WebGpuAdapterInfo): boolean {
   return !isFallbackAdapter && !/swiftshader|llvmpipe|lavapipe/i.test(`${architecture} ${description}`);
 }

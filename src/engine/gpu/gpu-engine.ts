@@ -82,5 +82,11 @@ function describe(mode: GpuMode, device: HeldDevice | null): EngineDescription {
     webasm: 'WebAssembly with SIMD',
     cpu: 'plain JavaScript',
   }[mode];
-  return { engine: 'gpu', precision: 'float32', supplier: mode, detail: `gpu.js ${version}, ${where}`, notes: [] };
+  return {
+    engine: 'gpu',
+    precision: 'float32',
+    supplier: mode,
+    detail: `gpu.js ${version}, ${where}`,
+    notes: device?.hardware === false ? [`${device.adapter} is software: engine cpu is far faster`] : [],
+  };
 }

@@ -11,6 +11,7 @@ export interface WebGpuAdapterInfo {
 
 export interface WebGpuDevice {
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
+  destroy(): void;
   onuncapturederror: ((event: { readonly error: { readonly message: string } }) => void) | null;
 }
 
@@ -18,7 +19,6 @@ declare module 'gpu.js' {
   /** The one device of a thread. */
   const WebGPUContext: {
     acquire(): Promise<{ readonly adapter: { readonly info: WebGpuAdapterInfo }; readonly device: WebGpuDevice }>;
-    destroy(): Promise<void>;
   };
 }
 

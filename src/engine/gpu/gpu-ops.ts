@@ -25,7 +25,7 @@ export class GpuOps implements Ops<T> {
       throw new Error(`matmul of (${left.rows},${inner}) and (${right.rows},${right.columns})`);
     }
     const shape = [left.rows, right.columns] as const;
-    const constants = { fours: inner - (inner % 4), rest: inner % 4 };
+    const constants = { fours: Math.floor(inner / 4), rest: inner % 4 };
     const product = this.graph.call(kernels.product, shape, [left, right], constants);
     return bias ? this.graph.call(kernels.addRow, shape, [product, bias]) : product;
   }

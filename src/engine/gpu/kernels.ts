@@ -34,20 +34,21 @@ export function hyperbolicTangent(x: number): number {
 /** Functions that kernels may call, each of numbers to a number. */
 export const kernelFunctions = [hyperbolicTangent];
 
-/** (M,K)·(K,N) → (M,N). Four products a turn: half the loop overhead and a shorter chain of rounded additions. */
+/**
+ * (M,K)·(K,N) → (M,N), K = 4·fours + rest. Four products a turn, for less of the loop's overhead and a shorter chain of
+ * rounded additions; indices are written out because gpu.js makes a variable of them a float.
+ */
 export function product(this: KernelScope<'fours' | 'rest'>, a: Matrix, b: Matrix): number {
-  const y = this.thread.y;
-  const x = this.thread.x;
-  const fours = this.constants.fours;
   let sum = 0;
-  for (let k = 0; k < this.constants.fours; k += 4) {
+  for (let k = 0; k < this.constants.fours; k++) {
     sum +=
-      a[y]![k]! * b[k]![x]! +
-      a[y]![k + 1]! * b[k + 1]![x]! +
-      (a[y]![k + 2]! * b[k + 2]![x]! + a[y]![k + 3]! * b[k + 3]![x]!);
+      a[this.thread.y]![4 * k]! * b[4 * k]![this.thread.x]! +
+      a[this.thread.y]![4 * k + 1]! * b[4 * k + 1]![this.thread.x]! +
+      (a[this.thread.y]![4 * k + 2]! * b[4 * k + 2]![this.thread.x]! +
+        a[this.thread.y]![4 * k + 3]! * b[4 * k + 3]![this.thread.x]!);
   }
   for (let k = 0; k < this.constants.rest; k++) {
-    sum += a[y]![fours + k]! * b[fours + k]![x]!;
+    sum += a[this.thread.y]![4 * this.constants.fours + k]! * b[4 * this.constants.fours + k]![this.thread.x]!;
   }
   return sum;
 }

@@ -1,0 +1,62 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createGpuEngine, type GpuMode, gpuArenaBytes } from '../../../src/engine/gpu/gpu-engine.js';
+import { WebGPUContext } from '../../../src/engine/gpu/gpu-js.js';
+import { TrainingError } from '../../../src/errors.js';
+import { captionerPrograms } from '../../../src/model/captioner.js';
+import type { ModelShape } from '../../../src/model/parameters.js';
+import { paddedPlan } from '../../../src/model/step-plan.js';
+import { describeWith } from '../../support/requirements.js';
+import { memoryFor, raggedShard } from '../../support/shard.js';
+
+const shape: ModelShape = { cell: 'lstm', featureDim: 8, wordDim: 4, hiddenDim: 16, vocabSize: 12, steps: 6 };
+
+async function bench(mode: GpuMode) {
+  const engine = await createGpuEngine(mode, memoryFor(shape, 'float32', 1, gpuArenaBytes));
+  const program = engine.prepare(captionerPrograms(shape).gradients, { rows: 4, steps: shape.steps });
+  const { captions, features } = raggedShard(shape, 4);
+  const matrix = { data: Float32Array.from(features), rows: 4, columns: shape.featureDim };
+  const run = async () =>
+    program.run({ shard: 0, plan: paddedPlan(captions, 4, shape.steps + 1), tensors: { features: matrix } });
+  return { engine, run };
+}
+
+describe('the gpu engine', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it('refuses to train on a plan that gpu.js did not fuse, and says why it did not', async () => {
+    const { engine, run } = await bench('webasm');
+    vi.spyOn(WebAssembly, 'Module').mockImplementationOnce(function outOfMemory() {
+      throw new RangeError('out of memory');
+    });
+    const reason = /with its "generic" executor instead of "fused-sync": out of memory/;
+    await expect(run()).rejects.toThrow(reason);
+    await expect(run()).rejects.toThrow(TrainingError);
+    await engine.dispose();
+  });
+});
+
+describeWith({ webgpu: true }, 'the gpu engine on a WebGPU adapter', () => {
+  it('ends a run with an error when the device is lost, and works again on a new device', async () => {
+    const { engine, run } = await bench('webgpu');
+    const { loss } = await run();
+    const { device } = await WebGPUContext.acquire();
+    const interrupted = run();
+    device.destroy();
+    await expect(interrupted).rejects.toThrow(/WebGPU device .* was lost/);
+    await expect(run()).rejects.toThrow(TrainingError);
+    await engine.dispose();
+
+    const next = await bench('webgpu');
+    expect((await next.run()).loss).toBe(loss);
+    await next.engine.dispose();
+  });
+
+  it('shares one device between engines of a thread until the last is disposed of', async () => {
+    const [first, second] = await Promise.all([bench('webgpu'), bench('webgpu')]);
+    const [a, b] = await Promise.all([first.run(), second.run()]);
+    await first.engine.dispose();
+    expect((await second.run()).loss).toBe(a.loss);
+    expect(b.loss).toBe(a.loss);
+    await second.engine.dispose();
+  });
+});
