@@ -1,19 +1,53 @@
+/** `recap gradcheck`: analytic against numeric gradients, parameter by parameter. */
 import type { CommandModule } from 'yargs';
+import { resolveConfig } from '../config/load.js';
+import { trainerLines } from '../report/run-report.js';
+import { Screen } from '../report/screen.js';
+import { gradientCheck } from '../training/gradient-check.js';
 import { configOption, setOption } from './options.js';
+import { wholeNumber } from './whole-number.js';
 
-interface Options {
-  readonly config: string;
-  readonly set: string[];
+interface Arguments {
+  config: string;
+  set: string[];
+  captions: number;
+  elements: number;
 }
 
-export const gradcheckCommand: CommandModule<unknown, Options> = {
+/** The course calls anything above this a likely mistake. */
+const allowed = 1e-5;
+
+export const gradcheckCommand: CommandModule<unknown, Arguments> = {
   command: 'gradcheck',
-  describe: 'Compare analytic with numeric gradients',
+  describe: 'Compare analytic with numeric gradients in float64',
   builder: (yargs) =>
     yargs
       .options({ config: { ...configOption, demandOption: true }, set: setOption })
-      .example('$0 gradcheck --config config/flickr1k-rnn.yaml', 'relative error of every parameter'),
-  handler: async () => {
-    throw new Error('gradcheck is not written yet');
-  },
+      .option('captions', { type: 'number', default: 2, requiresArg: true, describe: 'Captions of the loss' })
+      .option('elements', { type: 'number', default: 10, requiresArg: true, describe: 'Elements of each parameter' })
+      .example('$0 gradcheck --config config/shapes.yaml', 'every parameter of the quick start'),
+  handler: run,
 };
+
+async function run({ config, set, captions, elements }: Arguments): Promise<void> {
+  const screen = new Screen();
+  let worst = 0;
+  const checks = gradientCheck(resolveConfig(config, set), {
+    captions: wholeNumber('--captions', captions),
+    elements: wholeNumber('--elements', elements),
+    started: (trainer) => {
+      for (const line of trainerLines(trainer)) screen.print(line);
+      screen.print('');
+    },
+    onFault: (message) => screen.warn(`warning: ${message}`),
+  });
+  for await (const { name, compared, relativeError } of checks) {
+    worst = Math.max(worst, relativeError);
+    const verdict = relativeError < allowed ? '' : '  TOO LARGE';
+    screen.print(
+      `${name.padEnd(8)}  relative error ${relativeError.toExponential(2)} over ${compared} elements${verdict}`,
+    );
+  }
+  screen.print(`largest relative error ${worst.toExponential(2)}, allowed ${allowed}`);
+  if (!(worst < allowed)) process.exitCode = 1;
+}

@@ -1,32 +1,74 @@
+/** `recap overfit`: the sanity run on a few captions. */
 import type { CommandModule } from 'yargs';
+import { resolveConfig } from '../config/load.js';
+import { captionLines, trainerLines } from '../report/run-report.js';
+import { Screen } from '../report/screen.js';
+import { overfit } from '../training/overfit.js';
 import { configOption, setOption } from './options.js';
+import { exitCodeOf, watchSignals } from './signals.js';
+import { wholeNumber } from './whole-number.js';
 
-interface Options {
-  readonly config: string;
-  readonly set: string[];
-  readonly captions: number;
+interface Arguments {
+  config: string;
+  set: string[];
+  captions: number;
+  epochs: number;
 }
 
-export const overfitCommand: CommandModule<unknown, Options> = {
+/** Share of the captions that must come out word for word. */
+const required = 0.95;
+/** Captions that are printed. */
+const shown = 10;
+
+export const overfitCommand: CommandModule<unknown, Arguments> = {
   command: 'overfit',
-  describe: 'Sanity run: memorise a few captions',
+  describe: 'Check that the captioner can memorise a few captions',
   builder: (yargs) =>
     yargs
-      .options({
-        config: { ...configOption, demandOption: true },
-        set: setOption,
-        captions: {
-          type: 'number',
-          requiresArg: true,
-          default: 50,
-          describe: 'Captions to memorise, each of another image',
-        },
+      .options({ config: { ...configOption, demandOption: true }, set: setOption })
+      .option('captions', {
+        type: 'number',
+        default: 50,
+        requiresArg: true,
+        describe: 'Captions, each of another image',
       })
-      .example(
-        '$0 overfit --config config/flickr1k-lstm.yaml',
-        'exit code 0 only if at least 95% were memorised word for word',
-      ),
-  handler: async () => {
-    throw new Error('overfit is not written yet');
-  },
+      .option('epochs', { type: 'number', default: 400, requiresArg: true, describe: 'Give up after so many epochs' })
+      .example('$0 overfit --config config/flickr1k-lstm.yaml', '50 captions'),
+  handler: run,
 };
+
+async function run({ config, set, captions, epochs }: Arguments): Promise<void> {
+  const screen = new Screen();
+  const interruption = watchSignals(() => {});
+  const {
+    samples,
+    memorised,
+    loss,
+    epochs: done,
+  } = await overfit(resolveConfig(config, set), {
+    captions: wholeNumber('--captions', captions),
+    epochs: wholeNumber('--epochs', epochs),
+    interruption,
+    onFault: (message) => screen.warn(`warning: ${message}`),
+    started: (trainer) => {
+      for (const line of trainerLines(trainer)) screen.print(line);
+      screen.print('');
+    },
+    step: (step, known, of) =>
+      screen.progress(`epoch ${step.epoch}  loss ${step.loss.toFixed(4)}  ${known} of ${of} memorised`),
+  });
+  screen.endProgress();
+  for (const line of captionLines(samples.slice(0, shown))) screen.print(line);
+  if (samples.length > shown) screen.print(`  … and ${samples.length - shown} more`);
+  const share = memorised / samples.length;
+  screen.print('');
+  screen.print(
+    `${memorised} of ${samples.length} captions memorised word for word (${Math.round(100 * share)}%), loss ` +
+      `${loss.toFixed(4)} after ${done} epochs`,
+  );
+  if (interruption.signal !== null) process.exitCode = exitCodeOf(interruption.signal);
+  else if (share < required) {
+    screen.warn(`recap: at least ${100 * required}% should be. Look at learning rate, data and features.`);
+    process.exitCode = 1;
+  }
+}

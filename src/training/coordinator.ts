@@ -6,6 +6,7 @@ import type { Dataset, SplitName } from '../data/dataset.js';
 import type { AdamStep, SharedMemory } from '../engine/engine.js';
 import { arenaBytes, type EngineChoice, precisionOf, prepareProcess, reservedBytes } from '../engine/select.js';
 import { allocateSharedMemory } from '../engine/shared-memory.js';
+import { TrainingError } from '../errors.js';
 import { type ModelShape, parameterLayout } from '../model/parameters.js';
 import { createJournal, resetJournal } from './journaled-update.js';
 import { captionLengths, elementRanges, shardRows } from './sharding.js';
@@ -37,6 +38,9 @@ export interface GradientSums {
   /** Milliseconds from the first task to the last answer. */
   readonly milliseconds: number;
 }
+
+/** An update that could not be finished: some parameters are updated, others not. */
+export class UnfinishedUpdateError extends TrainingError {}
 
 export class Coordinator {
   readonly memory: SharedMemory;
@@ -99,9 +103,13 @@ export class Coordinator {
   /** Adds the slots in shard order and applies Adam, in parallel over ranges of parameters. */
   async update(adam: AdamStep): Promise<void> {
     resetJournal(this.setup.journal);
-    await Promise.all(
-      this.ranges.map(({ from, to }, range) => this.pool.run({ kind: 'update', range, from, to, adam })),
-    );
+    try {
+      await Promise.all(
+        this.ranges.map(({ from, to }, range) => this.pool.run({ kind: 'update', range, from, to, adam })),
+      );
+    } catch (error) {
+      throw new UnfinishedUpdateError((error as Error).message);
+    }
   }
 
   /** The summed loss of captions `rows`, at most a minibatch of them. */

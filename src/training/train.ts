@@ -1,0 +1,260 @@
+/** A run: a new one from a config, or one that goes on from its newest whole checkpoint. */
+
+import { configToYaml, parseConfigText } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import type { EngineChoice } from '../engine/select.js';
+import { flatView } from '../engine/shared-memory.js';
+import { TrainingError, UserError } from '../errors.js';
+import { cutBackMetrics, MetricsLog } from '../report/metrics-log.js';
+import { type Checkpoint, restoreCheckpoint } from './checkpoint.js';
+import { CheckpointWriter, type SaveResult } from './checkpoint-writer.js';
+import { UnfinishedUpdateError } from './coordinator.js';
+import { drawParameters, loadParameters } from './initial-parameters.js';
+import { NonFiniteError } from './non-finite.js';
+import { checkChanges } from './resumption.js';
+import type { Interruption, RunEvents } from './run-events.js';
+import { RunFolder } from './run-folder.js';
+import { createTrainer, type Trainer } from './trainer.js';
+import { type TrainingStep, trainingSteps } from './training-steps.js';
+import { sampleCaptions, type ValidationLoss, validationLoss } from './validation.js';
+
+export interface TrainOptions {
+  readonly events: RunEvents;
+  readonly interruption: Interruption;
+  /** The entry file of the workers; tests hand in one that fails on purpose. */
+  readonly workerFile?: string;
+}
+
+export interface TrainOutcome {
+  readonly dir: string;
+  readonly step: number;
+  readonly lastStep: number;
+  /** The signal that stopped the run before its last step. */
+  readonly signal: NodeJS.Signals | null;
+  /** False when the newest state could not be written. */
+  readonly saved: boolean;
+  /** The run had nothing left to do. */
+  readonly alreadyComplete: boolean;
+  /** Spent training, over all resumptions. */
+  readonly elapsedSeconds: number;
+}
+
+/** Where a run stands. */
+interface Progress {
+  step: number;
+  /** The last epoch whose end was validated, which a stop may have kept from happening. */
+  validatedEpoch: number;
+  bestValidationLoss: number | null;
+  elapsedSeconds: number;
+}
+
+/**
+ * Trains a new run in folder `dir`.
+ * @throws UserError when config or data do not fit, or the folder already holds a run
+ */
+export async function startRun(config: Config, dir: string, options: TrainOptions): Promise<TrainOutcome> {
+  const trainer = await createTrainer(config, trainerOptions(options));
+  let folder: RunFolder | null = null;
+  try {
+    const progress = begin(trainer);
+    folder = RunFolder.create(dir, configToYaml(trainer.config));
+    return await goOn(trainer, folder, progress, options);
+  } finally {
+    await trainer.coordinator.close();
+    folder?.unlock();
+  }
+}
+
+/**
+ * Goes on with the run in folder `dir` from its newest whole checkpoint, to the bit as if it had never stopped.
+ *
+ * @param sets overrides of those keys that may change
+ * @throws UserError when there is no such run, or config or data are no longer those of the run
+ */
+export async function resumeRun(dir: string, sets: readonly string[], options: TrainOptions): Promise<TrainOutcome> {
+  const folder = RunFolder.open(dir);
+  let trainer: Trainer | null = null;
+  try {
+    const checkpoint = folder.newestCheckpoint((path, why) => {
+      options.events.warning(`${why} Going back to the checkpoint before ${path}.`);
+    });
+    const config = parseConfigText(folder.readConfig(), folder.configPath, sets);
+    const changes = checkpoint ? checkChanges(checkpoint.state.config, config) : [];
+    trainer = await createTrainer(config, {
+      ...trainerOptions(options),
+      ...(checkpoint ? { recorded: checkpoint.state.engineChoice as EngineChoice } : {}),
+    });
+    const progress = checkpoint ? restore(trainer, checkpoint, options.events) : begin(trainer);
+    for (const change of changes) options.events.note(`changed: ${change}`);
+    folder.writeConfig(configToYaml(trainer.config));
+    cutBackMetrics(folder.metricsPath, progress.step);
+    return await goOn(trainer, folder, progress, options);
+  } finally {
+    await trainer?.coordinator.close();
+    folder.unlock();
+  }
+}
+
+function trainerOptions({ events, workerFile }: TrainOptions) {
+  return {
+    onFault: (message: string) => events.warning(message),
+    ...(workerFile === undefined ? {} : { workerFile }),
+  };
+}
+
+function begin({ coordinator: { memory }, config }: Trainer): Progress {
+  const flat = flatView(memory, memory.parameters);
+  if (config.model.init === null) drawParameters(flat, memory.parameterLayout, config.train.seed);
+  else loadParameters(flat, memory.parameterLayout, config.model.init);
+  return { step: 0, validatedEpoch: 0, bestValidationLoss: null, elapsedSeconds: 0 };
+}
+
+function restore(trainer: Trainer, checkpoint: Checkpoint, events: RunEvents): Progress {
+  const { state } = checkpoint;
+  if (state.dataChecksum !== trainer.dataset.checksum) {
+    throw new UserError(
+      `The data is not what this run was trained on (checksum ${trainer.dataset.checksum}, expected ` +
+        `${state.dataChecksum}). Put the original data back, or start a new run.`,
+    );
+  }
+  if (JSON.stringify(state.engineChoice) !== JSON.stringify(trainer.engine.choice)) {
+    events.warning(
+      `This run was computed by ${state.engine.detail}, and goes on with ${trainer.engine.description.detail}: ` +
+        'its numbers will differ in the last digits from those of a run never stopped.',
+    );
+  }
+  restoreCheckpoint(trainer.coordinator.memory, checkpoint);
+  const { step, validatedEpoch, bestValidationLoss, elapsedSeconds } = state;
+  return { step, validatedEpoch, bestValidationLoss, elapsedSeconds };
+}
+
+/** The loop: step, log, validate, checkpoint. */
+async function goOn(
+  trainer: Trainer,
+  folder: RunFolder,
+  progress: Progress,
+  { events, interruption }: TrainOptions,
+): Promise<TrainOutcome> {
+  const { coordinator, config, lastStep } = trainer;
+  const alreadyComplete = progress.step >= lastStep;
+  const metrics = new MetricsLog(folder.metricsPath, events.warning);
+  const writer = new CheckpointWriter({
+    folder: folder.checkpointsDir,
+    runId: folder.runId,
+    memory: coordinator.memory,
+    keep: config.checkpoint.keep,
+    syncFirst: [folder.metricsPath],
+  });
+  const startedAt = performance.now() - progress.elapsedSeconds * 1000;
+  let saved = true;
+  const save = async (validation: ValidationLoss | null): Promise<void> => {
+    metrics.write();
+    progress.elapsedSeconds = (performance.now() - startedAt) / 1000;
+    saved = reportSave(await writer.save(checkpointState(trainer, progress, validation)), events);
+  };
+  const saveLast = async (validation: ValidationLoss | null): Promise<void> => {
+    await writer.flush();
+    await save(validation);
+  };
+  const watch = { metrics, events, interruption };
+
+  try {
+    if (!alreadyComplete) events.started(trainer, { dir: folder.dir, doneSteps: progress.step });
+    if (progress.step === 0) void save(null);
+    else await validateIfDue(trainer, progress, watch);
+    for await (const step of trainingSteps(coordinator, trainer.settings, progress.step + 1, lastStep)) {
+      progress.step = step.step;
+      logStep(step, metrics);
+      events.step(step);
+
+      const { validation, isBest } = await validateIfDue(trainer, progress, watch);
+
+      if (interruption.signal !== null || step.step === lastStep) {
+        await saveLast(validation);
+        break;
+      }
+      if (isBest || step.step % config.checkpoint.everySteps === 0) void save(validation);
+    }
+  } catch (error) {
+    if (error instanceof NonFiniteError) metrics.append({ type: 'nonFinite', step: error.step, fault: error.fault });
+    // Unless an update broke off, the parameters are those of the last good step.
+    if (error instanceof TrainingError && !(error instanceof UnfinishedUpdateError)) await saveLast(null);
+    throw error;
+  } finally {
+    metrics.close();
+    await writer.close();
+  }
+  const signal = progress.step < lastStep ? interruption.signal : null;
+  const { step, elapsedSeconds } = progress;
+  return { dir: folder.dir, step, lastStep, signal, saved, alreadyComplete, elapsedSeconds };
+}
+
+function logStep({ timing, captions, skipped, ...record }: TrainingStep, metrics: MetricsLog): void {
+  metrics.append({ type: 'step', ...record, captionsPerSecond: Math.round((captions * 1000) / timing.total) });
+  if (skipped !== null) metrics.append({ type: 'nonFinite', step: record.step, fault: skipped });
+}
+
+interface Watch {
+  readonly metrics: MetricsLog;
+  readonly events: RunEvents;
+  readonly interruption: Interruption;
+}
+
+/** At the end of an epoch that is due: loss on the validation split, and a few captions. */
+async function validateIfDue(
+  { coordinator, dataset, config, stepsPerEpoch }: Trainer,
+  progress: Progress,
+  { metrics, events, interruption }: Watch,
+): Promise<{ validation: ValidationLoss | null; isBest: boolean }> {
+  const { step } = progress;
+  const epoch = step / stepsPerEpoch;
+  const { everyEpochs, captions } = config.validate;
+  const isDue = Number.isInteger(epoch) && everyEpochs > 0 && epoch % everyEpochs === 0;
+  const none = { validation: null, isBest: false };
+  if (!isDue || progress.validatedEpoch >= epoch) return none;
+
+  const validation = await validationLoss(coordinator, 'val', () => interruption.signal !== null);
+  if (validation === null) return none;
+  const isBest = validation.loss < (progress.bestValidationLoss ?? Number.POSITIVE_INFINITY);
+  progress.validatedEpoch = epoch;
+  if (isBest) progress.bestValidationLoss = validation.loss;
+  metrics.append({ type: 'validation', step, epoch, ...validation });
+  events.validated(epoch, validation, isBest);
+
+  const samples = await sampleCaptions(coordinator, dataset.val, dataset.vocabulary, captions);
+  if (samples.length > 0) {
+    metrics.append({ type: 'captions', step, samples });
+    events.captions(samples);
+  }
+  return { validation, isBest };
+}
+
+function checkpointState(
+  { config, shape, dataset, shards, engine, stepsPerEpoch }: Trainer,
+  progress: Progress,
+  validation: ValidationLoss | null,
+) {
+  return {
+    ...progress,
+    epoch: Math.ceil(progress.step / stepsPerEpoch),
+    config,
+    model: shape,
+    vocabulary: dataset.vocabulary.idxToWord,
+    shards,
+    engine: { ...engine.description, notes: [...engine.description.notes] },
+    engineChoice: { ...engine.choice },
+    dataChecksum: dataset.checksum,
+    validationLoss: validation?.loss ?? null,
+  };
+}
+
+function reportSave(result: SaveResult, events: RunEvents): boolean {
+  if (result.written) events.checkpointed(result.path, result.step);
+  else {
+    events.warning(
+      `The checkpoint of step ${result.step} could not be written (${result.reason}). Earlier ones are untouched; ` +
+        'the next one is tried when it is due.',
+    );
+  }
+  return result.written;
+}
