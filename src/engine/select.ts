@@ -4,21 +4,35 @@
  * The main thread calls `chooseEngine` once, `prepareProcess` before any worker starts, and hands the choice, which is
  * plain data, to the workers.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { EngineConfig } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import type { ModelShape } from '../model/parameters.js';
+import { type CpuWanted, chooseSupplier } from './cpu/choose-supplier.js';
 import { createCpuEngine } from './cpu/cpu-engine.js';
-import { type CpuChoice, describeCpu, openProducts, prepareSupplier, productSizes } from './cpu/supplier.js';
+import { listSuppliers } from './cpu/list-suppliers.js';
+import {
+  type CpuChoice,
+  describeCpu,
+  openProducts,
+  prepareSupplier,
+  productSizes,
+  supplierTitle,
+} from './cpu/supplier.js';
 import { slotTableBytes } from './cpu/updates.js';
 import { cpuArenaBytes } from './cpu/working-memory.js';
 import type { Engine, EngineDescription, Precision, SharedMemory } from './engine.js';
+import type { EngineListing } from './engine-listing.js';
 import type { GpuMode } from './gpu/gpu-engine.js';
+import type { GpuAvailability } from './gpu/probe.js';
 import { createReferenceEngine, referenceDescription } from './reference/reference-engine.js';
 
 export type EngineChoice =
   | { readonly name: 'reference' }
   | { readonly name: 'gpu'; readonly mode: GpuMode }
   | CpuChoice;
+
+export type { EngineListing };
 
 export interface ChosenEngine {
   readonly choice: EngineChoice;
@@ -30,11 +44,81 @@ export interface ChosenEngine {
  * the same arithmetic goes on to the bit; otherwise the notes say why not
  * @throws UserError when the config names an engine that this machine cannot run
  */
-export async function chooseEngine(wanted: EngineConfig, _recorded?: EngineChoice): Promise<ChosenEngine> {
-  if (wanted.name === 'reference') return { choice: { name: 'reference' }, description: referenceDescription };
-  if (wanted.name === 'gpu') throw new UserError('engine gpu is not available.');
-  const choice: CpuChoice = { name: 'cpu', precision: 'float32', supplier: { library: 'wasm' } };
-  return { choice, description: describeCpu(choice, []) };
+export async function chooseEngine(wanted: EngineConfig, recorded?: EngineChoice): Promise<ChosenEngine> {
+  const { choice, description } = await choose(wanted, recorded);
+  if (!recorded || isDeepStrictEqual(choice, recorded)) return { choice, description };
+  const note =
+    `The run was made with ${titleOf(recorded)} and goes on with ${titleOf(choice)}: its numbers will differ in their ` +
+    'last digits.';
+  return { choice, description: { ...description, notes: [...description.notes, note] } };
+}
+
+async function choose(wanted: EngineConfig, recorded?: EngineChoice): Promise<ChosenEngine> {
+  switch (wanted.name) {
+    case 'reference':
+      return { choice: { name: 'reference' }, description: referenceDescription };
+    case 'gpu':
+      return chooseGpu(wanted.mode, recorded);
+    case 'cpu':
+      return chooseCpu(wanted, recorded, []);
+    case 'auto':
+      return chooseAny(recorded);
+  }
+}
+
+async function chooseAny(recorded?: EngineChoice): Promise<ChosenEngine> {
+  const cpu = { name: 'cpu', blas: 'auto', precision: 'float32' } as const;
+  if (recorded?.name === 'cpu') return chooseCpu(cpu, recorded, []);
+  const webgpu = (await probe()).find(({ mode }) => mode === 'webgpu')!;
+  if (webgpu.available && webgpu.hardware) return gpuOf(webgpu, []);
+  return chooseCpu(cpu, undefined, [`No GPU is used: ${webgpu.reason ?? `${webgpu.adapter} is software`}.`]);
+}
+
+async function chooseCpu(
+  wanted: CpuWanted,
+  recorded: EngineChoice | undefined,
+  earlierNotes: readonly string[],
+): Promise<ChosenEngine> {
+  const { choice, notes } = await chooseSupplier(wanted, recorded?.name === 'cpu' ? recorded : undefined);
+  return { choice, description: describeCpu(choice, [...earlierNotes, ...notes]) };
+}
+
+/** Of mode `auto`, the recorded one or else the first that works, but WebGPU only on hardware. */
+async function chooseGpu(wanted: GpuMode | 'auto', recorded?: EngineChoice): Promise<ChosenEngine> {
+  const modes = await probe();
+  const named = wanted === 'auto' && recorded?.name === 'gpu' ? recorded.mode : wanted;
+  const mode = modes.find((each) => each.mode === named);
+  if (mode?.available) return gpuOf(mode, []);
+  if (wanted !== 'auto') throw new UserError(`engine.mode: ${wanted} does not work here: ${mode?.reason}.`);
+  const first = modes.findIndex((each) => each.available && (each.mode !== 'webgpu' || each.hardware));
+  const notes = modes
+    .slice(0, first)
+    .map((each) => `gpu.js mode ${each.mode} is not used: ${each.reason ?? `${each.adapter} is software`}.`);
+  return gpuOf(modes[first]!, notes);
+}
+
+function gpuOf({ mode, adapter }: GpuAvailability, notes: readonly string[]): ChosenEngine {
+  const detail = `gpu.js on ${adapter}`;
+  return {
+    choice: { name: 'gpu', mode },
+    description: { engine: 'gpu', precision: 'float32', supplier: mode, detail, notes },
+  };
+}
+
+function titleOf(choice: EngineChoice): string {
+  switch (choice.name) {
+    case 'reference':
+      return 'the reference engine';
+    case 'gpu':
+      return `the gpu engine (${choice.mode})`;
+    case 'cpu':
+      return `the cpu engine (${supplierTitle(choice)})`;
+  }
+}
+
+/** Loaded only where it is asked for: gpu.js is large and starts a native library. */
+async function probe(): Promise<readonly GpuAvailability[]> {
+  return (await import('./gpu/probe.js')).probeGpu();
 }
 
 /** Main thread, before any worker starts: sets the environment and loads libraries that the workers will share. */
@@ -79,18 +163,17 @@ export async function createEngine(choice: EngineChoice, shared: SharedMemory): 
   }
 }
 
-export interface EngineListing {
-  readonly engine: string;
-  readonly variant: string;
-  readonly available: boolean;
-  readonly detail: string;
-  /** Why it is not available. */
-  readonly reason: string | null;
-}
-
 /** Every engine and variant, whether this machine can run it, and why not. */
 export async function listEngines(): Promise<readonly EngineListing[]> {
   return [
     { engine: 'reference', variant: 'float64', available: true, detail: referenceDescription.detail, reason: null },
+    ...(await probe()).map(({ mode, available, adapter, reason }) => ({
+      engine: 'gpu',
+      variant: mode,
+      available,
+      detail: adapter === null ? '' : `gpu.js on ${adapter}`,
+      reason,
+    })),
+    ...(await listSuppliers()),
   ];
 }

@@ -74,19 +74,23 @@ export function openProducts({ precision, supplier }: CpuChoice, kernels: Kernel
   return (precision === 'bf16' ? bf16Products : float32Products)(blas, kernels, shared.memory);
 }
 
-export function describeCpu({ precision, supplier }: CpuChoice, notes: readonly string[]): EngineDescription {
+export function describeCpu(choice: CpuChoice, notes: readonly string[]): EngineDescription {
   const { instructionSet } = loadKernels(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
-  const native = supplier.library !== 'wasm';
-  const products = native ? nativeDetail(supplier) : 'products in WebAssembly';
+  const { precision, supplier } = choice;
+  const from = supplier.library === 'wasm' ? '' : ` from ${supplier.path}`;
   return {
     engine: 'cpu',
     precision,
     supplier: supplier.library,
-    detail: `${products}${precision === 'bf16' ? ' in bfloat16' : ''}, ${instructionSet} on Node ${process.versions.node}`,
+    detail: `products by ${supplierTitle(choice)}${from}, the rest in ${instructionSet} on Node ${process.versions.node}`,
     notes,
   };
 }
 
-function nativeDetail({ library, version, path, coreType }: NativeSupplier): string {
-  return `${libraryTitles[library]}${version ? ` ${version}` : ''}${coreType ? ` (${coreType})` : ''} from ${path}`;
+/** "OpenBLAS 0.3.21 (SkylakeX)", "oneDNN 2.6.3 in bfloat16", "WebAssembly". */
+export function supplierTitle({ precision, supplier }: Pick<CpuChoice, 'precision' | 'supplier'>): string {
+  if (supplier.library === 'wasm') return 'WebAssembly';
+  const { library, version, coreType } = supplier;
+  const words = [libraryTitles[library], version, coreType && `(${coreType})`, precision === 'bf16' && 'in bfloat16'];
+  return words.filter((word) => word).join(' ');
 }
