@@ -1,15 +1,15 @@
 /** The engine on gpu.js: each program is one compiled plan, on a GPU by WebGPU, in WebAssembly, or in plain JavaScript. */
-import { createRequire } from 'node:module';
 import { parameterViews } from '../../model/parameters.js';
 import { loadKernels } from '../cpu/kernels.js';
 import { createUpdates, slotTableBytes } from '../cpu/updates.js';
-import type { Engine, EngineDescription, Executable, Matrix, Program, RunRequest, SharedMemory } from '../engine.js';
+import type { Engine, Executable, Matrix, Program, RunRequest, SharedMemory } from '../engine.js';
 import { flatView } from '../shared-memory.js';
-import { type HeldDevice, holdDevice } from './device.js';
+import { describeGpu, type GpuMode } from './description.js';
+import { holdDevice } from './device.js';
 import { GPU, type Gpu } from './gpu-js.js';
-import { type GpuMode, type Guard, TracedProgram } from './traced-program.js';
+import { type Guard, TracedProgram } from './traced-program.js';
 
-export type { GpuMode } from './traced-program.js';
+export type { GpuMode } from './description.js';
 
 /** Bytes of a shard's arena in shared memory: gpu.js keeps memory of its own, so only what Adam asks for. */
 export const gpuArenaBytes = slotTableBytes;
@@ -22,7 +22,7 @@ export async function createGpuEngine(mode: GpuMode, shared: SharedMemory): Prom
   const programs: GpuExecutable[] = [];
   const guard: Guard = device ? (work) => device.guard(work) : (work) => work;
   return {
-    description: describe(mode, device),
+    description: describeGpu(mode, device?.adapter ?? null),
     planKind: 'padded',
     prepare: (program) => {
       const executable = new GpuExecutable(gpu, mode, guard, program, shared);
@@ -73,20 +73,4 @@ class GpuExecutable implements Executable {
   async dispose(): Promise<void> {
     await Promise.all([...this.traces.values()].map((trace) => trace.dispose()));
   }
-}
-
-function describe(mode: GpuMode, device: HeldDevice | null): EngineDescription {
-  const { version } = createRequire(import.meta.url)('gpu.js/package.json') as { version: string };
-  const where = {
-    webgpu: `WebGPU on ${device?.adapter}`,
-    webasm: 'WebAssembly with SIMD',
-    cpu: 'plain JavaScript',
-  }[mode];
-  return {
-    engine: 'gpu',
-    precision: 'float32',
-    supplier: mode,
-    detail: `gpu.js ${version}, ${where}`,
-    notes: device?.hardware === false ? [`${device.adapter} is software: engine cpu is far faster`] : [],
-  };
 }

@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import type { GpuMode } from './description.js';
 import { adapterName, isHardware } from './device.js';
 import { GPU, type WebGpuAdapterInfo } from './gpu-js.js';
-import type { GpuMode } from './traced-program.js';
 
 export interface GpuAvailability {
   readonly mode: GpuMode;

@@ -4,13 +4,12 @@ import { TrainingError } from '../../errors.js';
 import { type ParameterLayout, type ParameterName, parameterNames } from '../../model/parameters.js';
 import type { StepPlan } from '../../model/step-plan.js';
 import type { Matrix, Program, TensorName, Tensors } from '../engine.js';
+import type { GpuMode } from './description.js';
 import { copyRows, type Gpu, matrixArgument } from './gpu-js.js';
 import { GpuOps, planInputNames } from './gpu-ops.js';
 import { type GpuTensor, Graph, kernelKey } from './graph.js';
 import { kernelFunctions } from './kernels.js';
 import { planInputs } from './plan-inputs.js';
-
-export type GpuMode = 'webgpu' | 'webasm' | 'cpu';
 
 /** How gpu.js must run a whole plan in each mode; see "Reading what actually executed" in its README. */
 const executorOf: Record<GpuMode, string> = { webgpu: 'fused-encoder', webasm: 'fused-sync', cpu: 'generic' };
