@@ -1,6 +1,6 @@
 /** Files that appear under their name whole or not at all, whenever the process or the machine stops. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /**
  * A file being written beside its final place as `NAME.tmp-PID`. `commit` flushes it to the disk, renames it and
@@ -62,9 +62,16 @@ export function writeFileAtomically(path: string, content: string | Uint8Array):
   }
 }
 
-/** The final name of a leftover of `AtomicFile`, or null for any other file name. */
-export function finalNameOfTemporary(name: string): string | null {
-  return /^(.+)\.tmp-\d+$/.exec(name)?.[1] ?? null;
+/**
+ * Removes what `AtomicFile` left of killed processes in a folder that nobody else writes to.
+ *
+ * @param isOwn whether the file that was being written, by its final name, is the caller's
+ */
+export function removeLeftovers(folder: string, isOwn: (finalName: string) => boolean): void {
+  for (const name of readdirSync(folder)) {
+    const finalName = /^(.+)\.tmp-\d+$/.exec(name)?.[1];
+    if (finalName !== undefined && isOwn(finalName)) rmSync(join(folder, name), { force: true });
+  }
 }
 
 /** Makes a rename or removal in `folder` last through a power loss. */

@@ -1,10 +1,10 @@
 /** Writes checkpoints in the background: a step waits for a copy of the numbers, never for the disk. */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { SharedMemory } from '../engine/engine.js';
 import { bytesOf, flatView } from '../engine/shared-memory.js';
-import { finalNameOfTemporary } from '../files/atomic-file.js';
+import { removeLeftovers } from '../files/atomic-file.js';
 import { type CheckpointState, checkpointSteps, readCheckpointState } from './checkpoint.js';
 import type { CheckpointJob, JobResult } from './checkpoint-file.js';
 import { checkpointName, formatVersion, stepOfName } from './checkpoint-format.js';
@@ -72,7 +72,7 @@ export class CheckpointWriter {
   /** Makes the folder, and clears it of what a killed process of this run left half-written. */
   constructor(private readonly options: CheckpointWriterOptions) {
     mkdirSync(options.folder, { recursive: true });
-    removeLeftovers(options.folder);
+    removeLeftovers(options.folder, (name) => stepOfName(name) !== null);
     this.own = ownFiles(options.folder, options.runId);
   }
 
@@ -192,13 +192,6 @@ function keeps(files: readonly OwnFile[], file: OwnFile, keep: number): boolean 
       other.validationLoss !== null &&
       (other.validationLoss < validationLoss || (other.validationLoss === validationLoss && other.step < file.step)),
   );
-}
-
-function removeLeftovers(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const final = finalNameOfTemporary(name);
-    if (final !== null && stepOfName(final) !== null) rmSync(join(folder, name), { force: true });
-  }
 }
 
 /** A file that cannot be read is nobody's and stays. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { UserError } from '../errors.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
+import { removeLeftovers, writeFileAtomically } from '../files/atomic-file.js';
 import { acquireLock, type Lock } from '../files/lock.js';
 import { type Checkpoint, checkpointSteps, newestWholeCheckpoint } from './checkpoint.js';
 
@@ -140,6 +140,8 @@ function filesOf(dir: string) {
 function withLock(dir: string, use: (lock: Lock) => RunFolder): RunFolder {
   const lock = acquireLock(filesOf(dir).lock, `The run folder ${dir}`);
   try {
+    const { config, metrics } = filesOf(dir);
+    removeLeftovers(dir, (name) => name === basename(config) || name === basename(metrics));
     return use(lock);
   } catch (error) {
     lock.release();

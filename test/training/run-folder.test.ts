@@ -30,6 +30,7 @@ it('a new run is opened again with its id and config, at its newest checkpoint',
   const created = RunFolder.create(dir, yaml);
   await saveAll(created, 0, 5, 10);
   created.unlock();
+  writeFileSync(join(dir, 'config.yaml.tmp-4194305'), 'torn');
   const opened = RunFolder.open(dir);
   expect(opened.runId).toBe(created.runId);
   expect(opened.readConfig()).toBe(yaml);
