@@ -136,5 +136,5 @@ describe('cutting back to a checkpoint', () => {
       }),
       { numRuns: 100, seed: 231 },
     );
-  });
+  }, 120_000);
 });
