@@ -1,37 +1,146 @@
+/** `recap bench`: captions a second of the real training loop. */
+import { availableParallelism } from 'node:os';
 import type { CommandModule } from 'yargs';
+import { parseConfigText, resolveConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { type Dataset, loadDataset } from '../data/dataset.js';
+import { fullLength, syntheticDataset } from '../data/synthetic.js';
+import type { Precision } from '../engine/engine.js';
+import { chooseEngine } from '../engine/select.js';
+import { UserError } from '../errors.js';
+import { Screen } from '../report/screen.js';
+import { type BenchmarkResult, benchmark } from '../training/benchmark.js';
+import { measurePeak } from '../training/peak.js';
 import { configOption, setOption } from './options.js';
+import { wholeNumber } from './whole-number.js';
 
-interface Options {
-  readonly shape?: 'coco';
-  readonly config?: string;
-  readonly set: string[];
-  readonly cell?: 'lstm' | 'rnn';
-  readonly lengths?: 'full' | 'data';
-  readonly batch?: number;
-  readonly workers?: string;
-  readonly steps?: number;
-  readonly json?: boolean;
+interface Arguments {
+  shape?: 'coco';
+  config?: string;
+  set: string[];
+  cell: 'lstm' | 'rnn';
+  lengths?: Lengths;
+  batch?: number;
+  workers?: string;
+  steps: number;
+  json: boolean;
 }
 
-export const benchCommand: CommandModule<unknown, Options> = {
+type Lengths = 'full' | 'data';
+
+export const benchCommand: CommandModule<unknown, Arguments> = {
   command: 'bench',
   describe: 'Measure training speed',
   builder: (yargs) =>
     yargs
       .options({
-        shape: { choices: ['coco'] as const, describe: 'A synthetic shape' },
-        config: configOption,
+        shape: { choices: ['coco'] as const, describe: 'Random captions: D = 512, W = 256, H = 512, V = 1004, T = 16' },
+        config: { ...configOption, describe: 'Real captions: the data and model of this config' },
         set: setOption,
-        cell: { choices: ['lstm', 'rnn'] as const },
-        lengths: { choices: ['full', 'data'] as const },
-        batch: { type: 'number', requiresArg: true },
-        workers: { type: 'string', requiresArg: true },
-        steps: { type: 'number', requiresArg: true },
-        json: { type: 'boolean' },
+        cell: { choices: ['lstm', 'rnn'] as const, default: 'lstm' as const, describe: 'With --shape' },
+        lengths: {
+          choices: ['full', 'data'] as const,
+          describe: 'Every caption at full length, or lengths as in real data (default: full with --shape, else data)',
+        },
+        batch: {
+          type: 'number',
+          requiresArg: true,
+          describe: 'Captions of a minibatch (default: 100, or the config’s)',
+        },
+        workers: { type: 'string', requiresArg: true, describe: 'Worker counts, such as 1,2 (default: every core)' },
+        steps: { type: 'number', requiresArg: true, default: 30, describe: 'Steps that count' },
+        json: { type: 'boolean', default: false, describe: 'One JSON object a line' },
       })
       .example('$0 bench --shape coco --workers 1,2', 'the COCO shape with one and two workers')
-      .example('$0 bench --config config/flickr1k-lstm.yaml --json', 'real data, one JSON object a line'),
-  handler: async () => {
-    throw new Error('bench is not written yet');
-  },
+      .example('$0 bench --config config/flickr1k-lstm.yaml --json', 'real captions, one JSON object a line')
+      .example("$0 bench --shape coco --set 'engine={name: cpu, blas: none}'", 'WebAssembly alone'),
+  handler: bench,
 };
+
+async function bench(args: Arguments): Promise<void> {
+  const screen = new Screen();
+  const lengths = args.lengths ?? (args.shape === undefined ? 'data' : 'full');
+  const { config, load } = subject(args, lengths);
+  const steps = wholeNumber('--steps', args.steps);
+  const counts = workerCounts(args.workers);
+  const { choice } = await chooseEngine(config.engine);
+  const peak = await measurePeak(choice);
+  for (const workers of counts) {
+    const result = await benchmark(config, {
+      workers,
+      steps,
+      load,
+      onFault: (message) => screen.warn(`warning: ${message}`),
+    });
+    const peakShare = (result.gflops * 1e9) / (peak * Math.min(workers, availableParallelism()));
+    if (args.json) screen.print(JSON.stringify(record(result, lengths, peakShare)));
+    else for (const line of lines(result, lengths, peakShare)) screen.print(line);
+  }
+}
+
+function subject(
+  args: Arguments,
+  lengths: Lengths,
+): { config: Config; load: (precision: Precision) => Promise<Dataset> } {
+  if ((args.shape === undefined) === (args.config === undefined)) {
+    throw new UserError('bench needs either --shape coco or --config FILE.');
+  }
+  const sets =
+    args.batch === undefined ? args.set : [...args.set, `train.batchSize=${wholeNumber('--batch', args.batch)}`];
+  if (args.config !== undefined) {
+    const config = resolveConfig(args.config, sets);
+    const load = async (precision: Precision) => {
+      const dataset = await loadDataset(config.data, precision);
+      return lengths === 'full' ? fullLength(dataset) : dataset;
+    };
+    return { config, load };
+  }
+  const config = parseConfigText(`{ data: { builtin: shapes }, model: { cell: ${args.cell} } }`, '--shape coco', sets);
+  const coco = { captions: 10_000, images: 2000, steps: 16, featureDim: 512, vocabSize: 1004, lengths };
+  return { config, load: async () => syntheticDataset(coco, config.train.seed) };
+}
+
+function workerCounts(text: string | undefined): number[] {
+  if (text === undefined) return [availableParallelism()];
+  return text.split(',').map((count) => wholeNumber('--workers', Number(count.trim() || Number.NaN)));
+}
+
+function record({ trainer, engine, ...measured }: BenchmarkResult, lengths: Lengths, peakShare: number) {
+  return {
+    cell: trainer.shape.cell,
+    engine: engine.engine,
+    supplier: engine.supplier,
+    precision: engine.precision,
+    workers: trainer.workers,
+    shards: trainer.shards,
+    lengths,
+    captionsPerSecond: measured.captionsPerSecond,
+    stepMs: measured.stepMs,
+    gflops: measured.gflops,
+    peakShare,
+    phases: measured.phases,
+    idleShare: measured.idleShare,
+  };
+}
+
+function lines({ trainer, engine, ...measured }: BenchmarkResult, lengths: Lengths, peakShare: number): string[] {
+  const { shape, workers, shards } = trainer;
+  const { min, median, max } = measured.stepMs;
+  const { forwardBackward, dispatch, update, rest } = measured.phases;
+  return [
+    `${shape.cell.toUpperCase()}, ${lengths === 'full' ? 'full length' : 'lengths of the data'}, ${engine.engine} ` +
+      `(${engine.precision}; ${engine.detail}), ${workers} worker${workers === 1 ? '' : 's'}, ${shards} shard${shards === 1 ? '' : 's'}`,
+    `  ${Math.round(measured.captionsPerSecond)} captions/s   step ${ms(median)} (${ms(min)} to ${ms(max)})`,
+    `  ${measured.gflops.toFixed(1)} GFLOP/s in products, ${percent(peakShare)} of the measured peak`,
+    `  forward and backward ${ms(forwardBackward)}, dispatch ${ms(dispatch)}, reduction and Adam ${ms(update)}, ` +
+      `rest ${ms(rest)}; workers idle ${percent(measured.idleShare)}`,
+  ];
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)}%`;
+}

@@ -1,6 +1,6 @@
 /** The sanity run: a captioner that cannot memorise a few captions has no business with more. */
 import type { Config } from '../config/schema.js';
-import type { CaptionSplit, Dataset } from '../data/dataset.js';
+import { type CaptionSplit, type Dataset, loadDataset } from '../data/dataset.js';
 import { flatView } from '../engine/shared-memory.js';
 import { drawParameters } from './initial-parameters.js';
 import type { Interruption } from './run-events.js';
@@ -34,9 +34,10 @@ const batchSize = 25;
 
 /** Trains on the first caption of each of the first images until all are memorised, without learning-rate decay. */
 export async function overfit(config: Config, options: OverfitOptions): Promise<OverfitOutcome> {
-  const trainer = await createTrainer(overfitConfig(config, options), {
+  const few = overfitConfig(config, options);
+  const trainer = await createTrainer(few, {
     onFault: options.onFault,
-    select: (dataset) => firstCaptions(dataset, options.captions),
+    load: async (precision) => firstCaptions(await loadDataset(few.data, precision), options.captions),
   });
   const { coordinator, dataset } = trainer;
   try {

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Config } from '../config/schema.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { type SamplerConfig, stepsPerEpoch } from '../data/sampler.js';
+import type { Precision } from '../engine/engine.js';
 import { type ChosenEngine, chooseEngine, type EngineChoice, precisionOf } from '../engine/select.js';
 import { UserError } from '../errors.js';
 import type { ModelShape } from '../model/parameters.js';
@@ -13,8 +14,8 @@ export interface TrainerOptions {
   /** The engine recorded with a run that goes on. */
   readonly recorded?: EngineChoice;
   readonly onFault: (message: string) => void;
-  /** Replaces what the config's data section names, for a part of it. */
-  readonly select?: (dataset: Dataset) => Dataset;
+  /** In place of the data that the config names. */
+  readonly load?: (precision: Precision) => Promise<Dataset>;
   /** The entry file of the workers; tests hand in one that fails on purpose. */
   readonly workerFile?: string;
 }
@@ -40,8 +41,8 @@ export interface Trainer {
  */
 export async function createTrainer(config: Config, options: TrainerOptions): Promise<Trainer> {
   const engine = await chooseEngine(config.engine, options.recorded);
-  const whole = await loadDataset(config.data, precisionOf(engine.choice));
-  const dataset = options.select?.(whole) ?? whole;
+  const load = options.load ?? ((precision) => loadDataset(config.data, precision));
+  const dataset = await load(precisionOf(engine.choice));
   if (dataset.train.count === 0) throw new UserError('The training split has no captions.');
 
   const workers = config.train.workers === 'auto' ? availableParallelism() : config.train.workers;
