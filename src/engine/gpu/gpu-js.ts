@@ -30,11 +30,9 @@ export function matrixArgument(values: Float32Array, { rows, columns }: Pick<Gpu
   return new Input(values as unknown as number[], [columns, rows]);
 }
 
-/** Copies a result of gpu.js, an array of rows, to a row-major matrix. */
-export function copyRows(rows: readonly ArrayLike<number>[], to: Float32Array): void {
-  let at = 0;
-  for (const row of rows) {
-    to.set(row, at);
-    at += row.length;
-  }
+/** Copies the first columns of a result of gpu.js, an array of rows, to a row-major matrix. */
+export function copyRows(rows: readonly Float32Array[], columns: number, to: Float32Array): void {
+  rows.forEach((row, y) => {
+    to.set(row.length === columns ? row : row.subarray(0, columns), y * columns);
+  });
 }

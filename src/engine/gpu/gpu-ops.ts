@@ -5,11 +5,9 @@
 import type { MatmulOptions, Ops } from '../engine.js';
 import type { GpuTensor, Graph } from './graph.js';
 import * as kernels from './kernels.js';
+import type { PlanInput } from './plan-inputs.js';
 
 type T = GpuTensor;
-
-/** The plan's arrays as inputs of the graph; see `planInputs`. */
-export const planInputNames = ['words', 'targets', 'positions', 'starts'] as const;
 
 export class GpuOps implements Ops<T> {
   constructor(
@@ -66,8 +64,8 @@ export class GpuOps implements Ops<T> {
   }
 
   embedBackward(gradient: T, tableRows: number): T {
-    const positions = this.graph.input('positions', this.plan.inputs, 1);
-    const starts = this.graph.input('starts', tableRows + 1, 1);
+    const positions = this.planInput('plan.positions', this.plan.inputs);
+    const starts = this.planInput('plan.starts', tableRows + 1);
     return this.graph.call(kernels.sumByWord, [tableRows, gradient.columns], [gradient, positions, starts]);
   }
 
@@ -132,6 +130,10 @@ export class GpuOps implements Ops<T> {
     return this.graph.call(kernels.largestColumn, [a.rows, 1], [a], { columns: a.columns });
   }
 
+  private planInput(name: PlanInput, length: number): T {
+    return this.graph.input(name, length, 1);
+  }
+
   private transpose(a: T): T {
     return this.graph.call(kernels.transpose, [a.columns, a.rows], [a]);
   }
@@ -145,11 +147,11 @@ export class GpuOps implements Ops<T> {
   }
 
   private words(): T {
-    return this.graph.input('words', this.plan.inputs, 1);
+    return this.planInput('plan.words', this.plan.inputs);
   }
 
   private targets(): T {
-    return this.graph.input('targets', this.plan.tokens, 1);
+    return this.planInput('plan.targets', this.plan.tokens);
   }
 
   /** Blocks of equal rows, but for the last, one below the other; missing blocks repeat the last and are not read. */

@@ -38,14 +38,12 @@ export class Graph {
     operands: KernelCall['operands'],
     constants: KernelCall['constants'] = {},
   ): GpuTensor {
-    const operandKeys = operands.map((operand) =>
-      typeof operand === 'number' ? `=${operand}` : this.ids.get(operand),
-    );
-    const key = `${kernelKey(kernel, rows, columns, constants)}(${operandKeys.join()})`;
+    const tensor: GpuTensor = { rows, columns, source: { kernel, constants, operands } };
+    const names = operands.map((operand) => (typeof operand === 'number' ? `=${operand}` : this.ids.get(operand)));
+    const key = `${kernelKey(tensor)}(${names.join()})`;
     const known = this.calls.get(key);
     if (known) return known;
-    const tensor = this.number({ rows, columns, source: { kernel, constants, operands } });
-    this.calls.set(key, tensor);
+    this.calls.set(key, this.number(tensor));
     return tensor;
   }
 
@@ -69,11 +67,7 @@ export class Graph {
 }
 
 /** Calls with the same key can share one gpu.js kernel. */
-export function kernelKey(
-  kernel: KernelFunction,
-  rows: number,
-  columns: number,
-  constants: KernelCall['constants'],
-): string {
-  return `${kernel.name}/${rows}x${columns}/${JSON.stringify(constants)}`;
+export function kernelKey({ rows, columns, source }: GpuTensor): string {
+  if (typeof source === 'string') return source;
+  return `${source.kernel.name}/${rows}x${columns}/${JSON.stringify(source.constants)}`;
 }

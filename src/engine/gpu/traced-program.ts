@@ -6,18 +6,16 @@ import type { StepPlan } from '../../model/step-plan.js';
 import type { Matrix, Program, TensorName, Tensors } from '../engine.js';
 import type { GpuMode } from './description.js';
 import { copyRows, type Gpu, matrixArgument } from './gpu-js.js';
-import { GpuOps, planInputNames } from './gpu-ops.js';
-import { type GpuTensor, Graph, kernelKey } from './graph.js';
-import { kernelFunctions } from './kernels.js';
-import { planInputs } from './plan-inputs.js';
+import { GpuOps } from './gpu-ops.js';
+import { type GpuTensor, Graph } from './graph.js';
+import { createPipeline } from './pipeline.js';
+import { isPlanInput, planInputs } from './plan-inputs.js';
 
 /** How gpu.js must run a whole plan in each mode; see "Reading what actually executed" in its README. */
 const executorOf: Record<GpuMode, string> = { webgpu: 'fused-encoder', webasm: 'fused-sync', cpu: 'generic' };
 
 /** Runs the promise of a pipeline; on webgpu, ends it when the device fails. */
 export type Guard = <R>(work: Promise<R>) => Promise<R>;
-
-type Row = ArrayLike<number>;
 
 export interface TracedResult {
   readonly loss: number;
@@ -58,7 +56,7 @@ export class TracedProgram {
 
     const needed = graph.needed([...results.values()]);
     this.inputs = needed.filter((tensor) => typeof tensor.source === 'string');
-    this.pipeline = createPipeline(gpu, needed, this.inputs, results);
+    this.pipeline = createPipeline(gpu, mode, needed, this.inputs, results);
   }
 
   /** `slot` receives the gradients, if the program has any. */
@@ -74,7 +72,7 @@ export class TracedProgram {
       return parameters[name as ParameterName] ?? (tensors[name as TensorName]!.data as Float32Array);
     };
     const values = this.inputs.map((tensor) => matrixArgument(valuesOf(tensor.source as string), tensor));
-    const results = (await this.guard(this.pipeline(...values))) as Record<string, readonly Row[]>;
+    const results = (await this.guard(this.pipeline(...values))) as Record<string, readonly Float32Array[]>;
     this.checkExecutor();
 
     const returned: Partial<Record<TensorName, Matrix>> = {};
@@ -84,10 +82,10 @@ export class TracedProgram {
       if (key === 'loss') {
         for (const row of result) loss += row[0]!;
       } else if (key.startsWith(gradientPrefix)) {
-        copyRows(result, slot[key.slice(gradientPrefix.length) as ParameterName]);
+        copyRows(result, columns, slot[key.slice(gradientPrefix.length) as ParameterName]);
       } else {
         const data = new Float32Array(rows * columns);
-        copyRows(result, data);
+        copyRows(result, columns, data);
         returned[key as TensorName] = { rows, columns, data };
       }
     }
@@ -122,50 +120,6 @@ function gradientKey(name: ParameterName): string {
   return gradientPrefix + name;
 }
 
-function isPlanInput(name: string): name is (typeof planInputNames)[number] {
-  return (planInputNames as readonly string[]).includes(name);
-}
-
 function entries<V>(record: Readonly<Partial<Record<TensorName, V>>>): [TensorName, V][] {
   return Object.entries(record) as [TensorName, V][];
-}
-
-function createPipeline(
-  gpu: Gpu,
-  needed: readonly GpuTensor[],
-  inputs: readonly GpuTensor[],
-  results: ReadonlyMap<string, GpuTensor>,
-): IPipelineRunShortcut {
-  type Handle = unknown;
-  type KernelCaller = (...operands: unknown[]) => Handle;
-  const kernels = new Map<string, KernelCaller>();
-  const kernelOf = ({ rows, columns, source }: GpuTensor): KernelCaller => {
-    if (typeof source === 'string') throw new Error(`${source} is an input, not a call`);
-    const key = kernelKey(source.kernel, rows, columns, source.constants);
-    let kernel = kernels.get(key);
-    if (!kernel) {
-      kernel = gpu.createKernel(source.kernel, {
-        output: [columns, rows],
-        constants: { ...source.constants },
-        constantTypes: Object.fromEntries(Object.keys(source.constants).map((name) => [name, 'Integer'])),
-        functions: kernelFunctions,
-      }) as unknown as KernelCaller;
-      kernels.set(key, kernel);
-    }
-    return kernel;
-  };
-  const trace = (...given: Handle[]): Record<string, Handle> => {
-    const handles = new Map<GpuTensor, Handle>(inputs.map((tensor, i) => [tensor, given[i]]));
-    for (const tensor of needed) {
-      if (typeof tensor.source === 'string') continue;
-      const operands = tensor.source.operands.map((operand) =>
-        typeof operand === 'number' ? operand : handles.get(operand),
-      );
-      handles.set(tensor, kernelOf(tensor)(...operands));
-    }
-    return Object.fromEntries([...results].map(([key, tensor]) => [key, handles.get(tensor)]));
-  };
-  // gpu.js hands over as many arguments as the function declares.
-  Object.defineProperty(trace, 'length', { value: inputs.length });
-  return gpu.createPipeline(trace, { threads: false });
 }
