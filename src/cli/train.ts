@@ -6,6 +6,8 @@ import { duration, RunReport } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import { defaultRunFolder } from '../training/run-folder.js';
 import { resumeRun, startRun, type TrainOutcome } from '../training/train.js';
+import type { Trainer } from '../training/trainer.js';
+import { printFinalCaptions } from './final-captions.js';
 import { configOption, setOption } from './options.js';
 import { exitCodeOf, watchSignals } from './signals.js';
 
@@ -48,7 +50,14 @@ async function train({ config, set, run, resume }: Arguments): Promise<void> {
     screen.endProgress();
     screen.warn(`${signal}: finishing this step and writing a checkpoint. Again to stop at once.`);
   });
-  const options = { events: new RunReport(screen), interruption };
+  const options = {
+    events: new RunReport(screen),
+    interruption,
+    finished: (trainer: Trainer) => {
+      screen.endProgress();
+      return printFinalCaptions(trainer, screen);
+    },
+  };
   const outcome =
     resume === undefined
       ? await startRun(resolveConfig(config!, set), run ?? defaultRunFolder(config!), options)

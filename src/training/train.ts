@@ -21,6 +21,8 @@ import { sampleCaptions, type ValidationLoss, validationLoss } from './validatio
 export interface TrainOptions {
   readonly events: RunEvents;
   readonly interruption: Interruption;
+  /** Called when the last step is done, while the workers still run. */
+  readonly finished?: (trainer: Trainer) => Promise<void>;
   /** The entry file of the workers; tests hand in one that fails on purpose. */
   readonly workerFile?: string;
 }
@@ -87,7 +89,9 @@ export async function resumeRun(dir: string, sets: readonly string[], options: T
     const progress = checkpoint ? restore(trainer, checkpoint, options.events) : begin(trainer);
     for (const change of changes) options.events.note(`changed: ${change}`);
     folder.writeConfig(configToYaml(trainer.config));
-    cutBackMetrics(folder.metricsPath, progress.step);
+    // A validation that the stop came before is done again, and must not stand in the log twice.
+    const validated = progress.validatedEpoch * trainer.stepsPerEpoch;
+    cutBackMetrics(folder.metricsPath, progress.step, { validation: validated, captions: validated });
     return await goOn(trainer, folder, progress, options);
   } finally {
     await trainer?.coordinator.close();
@@ -133,7 +137,7 @@ async function goOn(
   trainer: Trainer,
   folder: RunFolder,
   progress: Progress,
-  { events, interruption }: TrainOptions,
+  { events, interruption, finished }: TrainOptions,
 ): Promise<TrainOutcome> {
   const { coordinator, config, lastStep } = trainer;
   const alreadyComplete = progress.step >= lastStep;
@@ -171,6 +175,7 @@ async function goOn(
 
       if (interruption.signal !== null || step.step === lastStep) {
         await saveLast(validation);
+        if (interruption.signal === null) await finished?.(trainer);
         break;
       }
       if (isBest || step.step % config.checkpoint.everySteps === 0) void save(validation);
@@ -250,11 +255,11 @@ function checkpointState(
 
 function reportSave(result: SaveResult, events: RunEvents): boolean {
   if (result.written) events.checkpointed(result.path, result.step);
-  else {
+  else if (!result.superseded) {
     events.warning(
       `The checkpoint of step ${result.step} could not be written (${result.reason}). Earlier ones are untouched; ` +
         'the next one is tried when it is due.',
     );
   }
-  return result.written;
+  return result.written || result.superseded;
 }
