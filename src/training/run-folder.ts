@@ -40,14 +40,7 @@ export class RunFolder {
       throw new UserError(`The run folder ${dir} cannot be made: ${(error as Error).message}`);
     }
     return withLock(dir, (lock) => {
-      if (existsSync(files.metrics) || checkpointSteps(files.checkpoints).length > 0) {
-        throw new UserError(
-          `${dir} already holds a run. Go on with it by \`recap train --resume ${dir}\`, or name another folder.`,
-        );
-      }
-      if (existsSync(files.config) && !runLine.test(readText(files.config))) {
-        throw new UserError(`${files.config} is not a run's and would be overwritten. Name another folder.`);
-      }
+      refuseUsedFolder(dir);
       mkdirSync(files.checkpoints, { recursive: true });
       const run = new RunFolder(dir, randomUUID(), lock);
       run.writeConfig(configYaml);
@@ -110,6 +103,23 @@ export class RunFolder {
   /** Gives the folder free. */
   unlock(): void {
     this.lock.release();
+  }
+}
+
+/**
+ * Asked before data is loaded, so that the answer does not take minutes; asked again when the folder is locked.
+ *
+ * @throws UserError when the folder holds a run, or a config.yaml that is not a run's
+ */
+export function refuseUsedFolder(dir: string): void {
+  const files = filesOf(dir);
+  if (existsSync(files.metrics) || checkpointSteps(files.checkpoints).length > 0) {
+    throw new UserError(
+      `${dir} already holds a run. Go on with it by \`recap train --resume ${dir}\`, or name another folder.`,
+    );
+  }
+  if (existsSync(files.config) && !runLine.test(readText(files.config))) {
+    throw new UserError(`${files.config} is not a run's and would be overwritten. Name another folder.`);
   }
 }
 

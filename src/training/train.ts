@@ -13,7 +13,7 @@ import { drawParameters, loadParameters } from './initial-parameters.js';
 import { NonFiniteError } from './non-finite.js';
 import { checkChanges } from './resumption.js';
 import type { Interruption, RunEvents } from './run-events.js';
-import { RunFolder } from './run-folder.js';
+import { RunFolder, refuseUsedFolder } from './run-folder.js';
 import { createTrainer, type Trainer } from './trainer.js';
 import { type TrainingStep, trainingSteps } from './training-steps.js';
 import { sampleCaptions, type ValidationLoss, validationLoss } from './validation.js';
@@ -55,6 +55,7 @@ interface Progress {
  * @throws UserError when config or data do not fit, or the folder already holds a run
  */
 export async function startRun(config: Config, dir: string, options: TrainOptions): Promise<TrainOutcome> {
+  refuseUsedFolder(dir);
   const trainer = await createTrainer(config, trainerOptions(options));
   let folder: RunFolder | null = null;
   try {
