@@ -149,7 +149,7 @@ export interface Kernels extends KernelFunctions {
 }
 
 /** Bytes of working memory of one matrix product, of whatever size. */
-export const sgemmScratchBytes = 4 << 20;
+export const sgemmScratchBytes = 5 << 20;
 
 /** Columns of a packed panel. */
 const panelColumns = 8;

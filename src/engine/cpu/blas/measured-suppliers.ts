@@ -47,7 +47,13 @@ export async function measuredSuppliers(): Promise<readonly MeasuredSupplier[]> 
   const cached = readCache(key);
   if (cached) return cached;
   const measured: MeasuredSupplier[] = [];
-  for (const job of jobs(installed, processor)) measured.push(await tryOut(job));
+  const broken = new Set<string>();
+  for (const job of jobs(installed, processor)) {
+    if (broken.has(job.path)) continue;
+    const found = await tryOut(job);
+    if (found.reason !== null && job.coreType === null) broken.add(job.path);
+    measured.push(found);
+  }
   const distinct = withoutDuplicates(measured);
   writeCache(key, distinct);
   return distinct;
