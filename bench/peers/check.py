@@ -1,5 +1,6 @@
 """Checks that all peers do the same work: loss and every gradient of numpy and of each PyTorch form on one small case,
-float64 to 1e-10 and float32 to 1e-5 of the largest element; numpy's against numeric gradients; and Adam's update."""
+float64 to 1e-10, float32 to 1e-5 and bfloat16 autocast to 5e-2 of the largest element; numpy's against numeric
+gradients; and Adam's update."""
 
 import sys
 import warnings
@@ -26,6 +27,14 @@ def numpy_gradients(case, dtype, parts):
         name: sum(part.gradients.named[name] for part in trainer.gradients) for name in PARAMETER_NAMES
     }
     return loss, named
+
+
+def torch_gradients(form, case, precision):
+    """Loss and gradients of a PyTorch form, in the type of the parameters or in bfloat16 autocast."""
+    shape, parameters, features, captions = case
+    model = captioner(form, shape, parameters)
+    loss = TorchTrainer(model, precision).loss_and_gradients(features, captions)
+    return loss, {name: value.numpy() for name, value in model.to_cs231n().items()}
 
 
 def numeric_error(case, loss_of, gradients, step=1e-5):
@@ -60,7 +69,6 @@ def main():
     for cell in ("rnn", "lstm"):
         for dtype, bound in ((np.float64, 1e-10), (np.float32, 1e-5)):
             case = random_case(cell, dtype)
-            shape, parameters, features, captions = case
             loss, gradients = numpy_gradients(case, dtype, parts=1)
             label = f"{cell} {np.dtype(dtype).name}"
             if dtype == np.float64:
@@ -68,17 +76,18 @@ def main():
                 show(f"{label} numpy against numeric gradients", error, 1e-7)
             found = {"numpy in 2 parts": numpy_gradients(case, dtype, parts=2)}
             for form in FORMS:
-                model = captioner(form, shape, parameters)
-                trainer = TorchTrainer(model)
-                torch_loss = trainer.loss_and_gradients(features, captions)
-                named = {name: value.numpy() for name, value in model.to_cs231n().items()}
-                found[f"torch {form}"] = (torch_loss, named)
+                found[f"torch {form}"] = torch_gradients(form, case, "float32")
             for peer, (peer_loss, named) in found.items():
                 worst = max(difference(named[name], gradients[name]) for name in PARAMETER_NAMES)
                 show(f"{label} {peer}: gradients", worst, bound)
                 show(f"{label} {peer}: loss", abs(peer_loss - loss) / loss, bound)
 
-        case = random_case(cell, np.float32)
+        for form in FORMS:
+            peer_loss, named = torch_gradients(form, case, "bf16")
+            worst = max(difference(named[name], gradients[name]) for name in PARAMETER_NAMES)
+            show(f"{cell} bf16 torch {form}: gradients", worst, 5e-2)
+            show(f"{cell} bf16 torch {form}: loss", abs(peer_loss - loss) / loss, 1e-2)
+
         shape, parameters, features, captions = case
         ours = NumpyTrainer(shape, parameters, len(captions), 2)
         theirs = TorchTrainer(captioner("loop", shape, parameters))
