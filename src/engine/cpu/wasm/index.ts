@@ -1,6 +1,7 @@
 export { adam, largestMagnitude } from './optimiser';
 export { lstmCell, lstmCellBackward, rnnCell, rnnCellBackward } from './cells';
-export { packB, sgemm, sgemmPacked } from './matmul';
+export { sgemm, sgemmPacked } from './matmul';
+export { packB } from './pack';
 export { addBias, addTo, columnSums, copy, gatherRows, scatterRows, sumByInput, zero, zeroRows } from './rows';
 export { argmaxRows, softmaxLoss } from './softmax';
 export { toBf16 } from './bfloat16';

@@ -2,16 +2,16 @@
  * Matrix products in the manner of BLIS (Van Zee and van de Geijn, 2015): blocks of A and B that fit the caches, packed
  * in the order in which the tiles read them.
  */
-import { packPanelOfA, packPanelOfB } from './pack';
+import { packB, packPanelOfA } from './pack';
 import { addBias } from './rows';
 import { multiplyTile, tileColumns, tileRows } from './tile';
 
 /** Elements of K in a block: a panel of B stays in the first cache. */
-const blockK: u32 = 256;
+const blockK: u32 = 512;
 /** Rows in a block: a block of A stays in the second cache. */
 const blockM: u32 = 192;
 /** Columns in a block of B that is packed on the way. */
-const blockN: u32 = 1024;
+const blockN: u32 = 2048;
 
 /** Places in the scratch memory, bytes: an edge tile, what a panel's sums start from, the blocks. */
 const tileAt: usize = 0;
@@ -128,13 +128,6 @@ export function sgemm(
         bias && block == 0 ? bias + (j << 2) : 0, scratch,
       );
     }
-  }
-}
-
-export function packB(transB: i32, N: u32, K: u32, b: usize, ldb: u32, packed: usize): void {
-  for (let j: u32 = 0; j < N; j += tileColumns) {
-    packPanelOfB(transB, b + ((transB ? j * ldb : j) << 2), ldb, min(N - j, tileColumns), K, packed);
-    packed += (tileColumns * K) << 2;
   }
 }
 

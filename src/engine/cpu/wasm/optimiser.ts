@@ -1,29 +1,62 @@
 /** Adam over the summed gradient slots, and the check for values that are not finite. */
-import { loadFirst, storeFirst } from './vector';
+import { loadFirst, madd, storeFirst } from './vector';
+
+/** One update of n lanes; `g` is the mean gradient, the other vectors hold a constant in all lanes. */
+// @ts-ignore: decorator
+@inline
+function adamLanes(
+  parameters: usize, m: usize, v: usize, g: v128, beta1: v128, rest1: v128, beta2: v128, rest2: v128, step: v128,
+  epsilon: v128, n: u32,
+): void {
+  const mNew = madd(beta1, loadFirst(m, n), f32x4.mul(rest1, g));
+  const vNew = madd(beta2, loadFirst(v, n), f32x4.mul(rest2, f32x4.mul(g, g)));
+  storeFirst(m, mNew, n);
+  storeFirst(v, vNew, n);
+  const change = f32x4.div(f32x4.mul(step, mNew), f32x4.add(f32x4.sqrt(vNew), epsilon));
+  storeFirst(parameters, f32x4.sub(loadFirst(parameters, n), change), n);
+}
 
 export function adam(
   parameters: usize, m: usize, v: usize, slots: usize, slotCount: u32, from: u32, to: u32,
   stepSize: f64, beta1: f64, beta2: f64, epsilon: f64, divisor: f64,
 ): void {
-  const step = f32x4.splat(<f32>stepSize);
   const b1 = f32x4.splat(<f32>beta1);
   const b2 = f32x4.splat(<f32>beta2);
-  const rest1 = f32x4.splat(<f32>(1 - beta1));
-  const rest2 = f32x4.splat(<f32>(1 - beta2));
+  const r1 = f32x4.splat(<f32>(1 - beta1));
+  const r2 = f32x4.splat(<f32>(1 - beta2));
+  const step = f32x4.splat(<f32>stepSize);
   const eps = f32x4.splat(<f32>epsilon);
   const inverse = f32x4.splat(<f32>(1 / divisor));
-  for (let i = from; i < to; i += 4) {
-    const n = to - i;
+  let i = from;
+  // A cache line at a time, so that the table of slots is read once for 16 elements.
+  for (; i + 16 <= to; i += 16) {
+    const at = i << 2;
+    const first = load<u32>(slots) + at;
+    let g0 = v128.load(first);
+    let g1 = v128.load(first, 16);
+    let g2 = v128.load(first, 32);
+    let g3 = v128.load(first, 48);
+    for (let s: u32 = 1; s < slotCount; s++) {
+      const slot = load<u32>(slots + (s << 2)) + at;
+      g0 = f32x4.add(g0, v128.load(slot));
+      g1 = f32x4.add(g1, v128.load(slot, 16));
+      g2 = f32x4.add(g2, v128.load(slot, 32));
+      g3 = f32x4.add(g3, v128.load(slot, 48));
+    }
+    const w = parameters + at;
+    const mAt = m + at;
+    const vAt = v + at;
+    adamLanes(w, mAt, vAt, f32x4.mul(g0, inverse), b1, r1, b2, r2, step, eps, 4);
+    adamLanes(w + 16, mAt + 16, vAt + 16, f32x4.mul(g1, inverse), b1, r1, b2, r2, step, eps, 4);
+    adamLanes(w + 32, mAt + 32, vAt + 32, f32x4.mul(g2, inverse), b1, r1, b2, r2, step, eps, 4);
+    adamLanes(w + 48, mAt + 48, vAt + 48, f32x4.mul(g3, inverse), b1, r1, b2, r2, step, eps, 4);
+  }
+  for (; i < to; i += 4) {
+    const n = min(to - i, 4);
     const at = i << 2;
     let g = loadFirst(load<u32>(slots) + at, n);
     for (let s: u32 = 1; s < slotCount; s++) g = f32x4.add(g, loadFirst(load<u32>(slots + (s << 2)) + at, n));
-    g = f32x4.mul(g, inverse);
-    const mNew = f32x4.add(f32x4.mul(b1, loadFirst(m + at, n)), f32x4.mul(rest1, g));
-    const vNew = f32x4.add(f32x4.mul(b2, loadFirst(v + at, n)), f32x4.mul(rest2, f32x4.mul(g, g)));
-    storeFirst(m + at, mNew, n);
-    storeFirst(v + at, vNew, n);
-    const change = f32x4.div(f32x4.mul(step, mNew), f32x4.add(f32x4.sqrt(vNew), eps));
-    storeFirst(parameters + at, f32x4.sub(loadFirst(parameters + at, n), change), n);
+    adamLanes(parameters + at, m + at, v + at, f32x4.mul(g, inverse), b1, r1, b2, r2, step, eps, n);
   }
 }
 

@@ -79,8 +79,41 @@ export function packPanelOfA(transA: i32, a: usize, lda: u32, rows: u32, K: u32,
 }
 
 /** A panel of up to 8 columns of B, K elements each, from its first element; absent columns are zero. */
-export function packPanelOfB(transB: i32, b: usize, ldb: u32, columns: u32, K: u32, to: usize): void {
+function packPanelOfB(transB: i32, b: usize, ldb: u32, columns: u32, K: u32, to: usize): void {
   if (columns < tileColumns) memory.fill(to, 0, (K * tileColumns) << 2);
   if (transB) interleaveRows(b, ldb << 2, columns, K, to, tileColumns);
   else copyRows(b, ldb << 2, columns, K, to, tileColumns);
+}
+
+/** Four whole panels of B side by side, so that each visit to a row reads two cache lines. */
+function copyFourPanels(from: usize, strideBytes: u32, K: u32, to: usize): void {
+  const panel = (K * tileColumns) << 2;
+  for (let k = K; k > 0; k--) {
+    v128.store(to, v128.load(from));
+    v128.store(to, v128.load(from, 16), 16);
+    v128.store(to + panel, v128.load(from, 32));
+    v128.store(to + panel, v128.load(from, 48), 16);
+    v128.store(to + 2 * panel, v128.load(from, 64));
+    v128.store(to + 2 * panel, v128.load(from, 80), 16);
+    v128.store(to + 3 * panel, v128.load(from, 96));
+    v128.store(to + 3 * panel, v128.load(from, 112), 16);
+    from += strideBytes;
+    to += tileColumns << 2;
+  }
+}
+
+/** All columns of op(B) (K,N) in panels of 8. */
+export function packB(transB: i32, N: u32, K: u32, b: usize, ldb: u32, packed: usize): void {
+  const panel = (K * tileColumns) << 2;
+  let j: u32 = 0;
+  if (!transB) {
+    for (; j + 4 * tileColumns <= N; j += 4 * tileColumns) {
+      copyFourPanels(b + (j << 2), ldb << 2, K, packed);
+      packed += 4 * panel;
+    }
+  }
+  for (; j < N; j += tileColumns) {
+    packPanelOfB(transB, b + ((transB ? j * ldb : j) << 2), ldb, min(N - j, tileColumns), K, packed);
+    packed += panel;
+  }
 }

@@ -76,8 +76,9 @@ export function tanh(x: v128): v128 {
   return v128.or(f32x4.div(f32x4.abs(t), f32x4.add(t, f32x4.splat(2))), sign);
 }
 
-/** ln s of a normal positive number: fdlibm's e_log.c without its special cases. */
+/** ln s of a normal positive number, or of infinity or NaN: fdlibm's e_log.c without its other special cases. */
 export function log(s: f64): f64 {
+  if (!(s < Infinity)) return s;
   const bits = reinterpret<u64>(s);
   let k = <i32>(bits >> 52) - 1023;
   let m = reinterpret<f64>((bits & 0x000fffffffffffff) | 0x3ff0000000000000);
@@ -100,13 +101,28 @@ export function log(s: f64): f64 {
 }
 
 export function vexp(src: usize, dst: usize, n: u32): void {
-  for (let i: u32 = 0; i < n; i += 4) storeFirst(dst + (i << 2), exp(loadFirst(src + (i << 2), n - i)), n - i);
+  for (; n >= 4; n -= 4) {
+    v128.store(dst, exp(v128.load(src)));
+    src += 16;
+    dst += 16;
+  }
+  if (n) storeFirst(dst, exp(loadFirst(src, n)), n);
 }
 
 export function vtanh(src: usize, dst: usize, n: u32): void {
-  for (let i: u32 = 0; i < n; i += 4) storeFirst(dst + (i << 2), tanh(loadFirst(src + (i << 2), n - i)), n - i);
+  for (; n >= 4; n -= 4) {
+    v128.store(dst, tanh(v128.load(src)));
+    src += 16;
+    dst += 16;
+  }
+  if (n) storeFirst(dst, tanh(loadFirst(src, n)), n);
 }
 
 export function vsigmoid(src: usize, dst: usize, n: u32): void {
-  for (let i: u32 = 0; i < n; i += 4) storeFirst(dst + (i << 2), sigmoid(loadFirst(src + (i << 2), n - i)), n - i);
+  for (; n >= 4; n -= 4) {
+    v128.store(dst, sigmoid(v128.load(src)));
+    src += 16;
+    dst += 16;
+  }
+  if (n) storeFirst(dst, sigmoid(loadFirst(src, n)), n);
 }
