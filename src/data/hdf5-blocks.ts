@@ -65,12 +65,12 @@ export async function describe(path: string, names: readonly string[]): Promise<
 function describeOne(file: bigint, name: string): Hdf5Entry {
   const present = Module.get_names(file, '/', false);
   if (!present.includes(name)) return { kind: 'missing', present };
-  const type = Module.get_type(file, name);
-  if (type === Module.H5G_GROUP) return { kind: 'group' };
-  if (type === Module.H5G_LINK) return { kind: 'broken link' };
-  if (type === Module.H5G_UDLINK) return { kind: 'external link' };
-  if (type !== Module.H5G_DATASET) return { kind: 'unreadable' };
-  const metadata = Module.get_dataset_metadata(file, name);
+  if ('filename' in Module.get_external_link(file, name)) return { kind: 'external link' };
+  const metadata = attempt(() => Module.get_dataset_metadata(file, name));
+  if (!metadata) {
+    if (Module.get_symbolic_link(file, name) !== null) return { kind: 'broken link' };
+    return { kind: attempt(() => Module.get_names(file, name, false)) ? 'group' : 'unreadable' };
+  }
   const filters = Module.get_dataset_filters(file, name);
   const description: Hdf5Description = {
     shape: metadata.shape ?? [],
@@ -81,6 +81,21 @@ function describeOne(file: bigint, name: string): Hdf5Entry {
     virtual: metadata.virtual_sources !== undefined,
   };
   return { kind: 'dataset', description };
+}
+
+/** What the library gives, or null where it refuses; a crash of it is thrown on. */
+function attempt<T>(ask: () => T): T | null {
+  try {
+    return ask();
+  } catch (error) {
+    if (isCrash(error)) throw error;
+    return null;
+  }
+}
+
+/** Whether the library broke down, after which it must not be used again, rather than refused. */
+export function isCrash(error: unknown): boolean {
+  return !(error instanceof Error) || error.name !== 'Error';
 }
 
 function dtypeName(metadata: { type: number; signed: boolean; size: number }): string {

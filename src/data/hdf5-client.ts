@@ -2,7 +2,7 @@
  * The HDF5 library in a thread of its own.
  *
  * The library is C: on a damaged file it may print diagnostics, abort, or never return. So its output is dropped, and the
- * thread is ended when it shows no progress or has failed once.
+ * thread is ended when it shows no progress or has crashed.
  */
 import { Worker } from 'node:worker_threads';
 import type { Hdf5Entry, NewTable, ReadRequest, UnfitElement } from './hdf5-blocks.js';
@@ -57,32 +57,31 @@ export class Hdf5Thread {
   private async ask(request: ThreadRequest): Promise<ThreadReply> {
     this.thread ??= new Worker(threadFile, { stdout: true, stderr: true });
     const { thread, patience } = this;
-    try {
-      return await new Promise<ThreadReply>((resolve, reject) => {
-        const finish = (then: () => void) => {
+    return await new Promise<ThreadReply>((resolve, reject) => {
+      const finish = (then: () => void) => {
+        clearTimeout(timer);
+        thread.off('message', onMessage).off('error', onError).off('exit', onExit);
+        then();
+      };
+      /** Whatever state the library is in: the next request gets a new thread. */
+      const abandon = async (hung: boolean, reason: string) => {
+        finish(() => {});
+        await this.close();
+        reject(new Hdf5Failure(hung, reason));
+      };
+      const wait = () => setTimeout(() => abandon(true, `no progress in ${patience} ms`), patience);
+      const onMessage = (reply: ThreadReply) => {
+        if (reply.kind === 'progress') {
           clearTimeout(timer);
-          thread.off('message', onMessage).off('error', onError).off('exit', onExit);
-          then();
-        };
-        const fail = (hung: boolean, reason: string) => finish(() => reject(new Hdf5Failure(hung, reason)));
-        const wait = () => setTimeout(() => fail(true, `no progress in ${patience} ms`), patience);
-        const onMessage = (reply: ThreadReply) => {
-          if (reply.kind === 'progress') {
-            clearTimeout(timer);
-            timer = wait();
-          } else if (reply.kind === 'failed') fail(false, reply.reason);
-          else finish(() => resolve(reply));
-        };
-        const onError = (error: Error) => fail(false, error.message);
-        const onExit = () => fail(false, 'the thread ended');
-        let timer = wait();
-        thread.on('message', onMessage).on('error', onError).on('exit', onExit);
-        thread.postMessage(request);
-      });
-    } catch (error) {
-      // What state the library is in after a failure nobody knows.
-      await this.close();
-      throw error;
-    }
+          timer = wait();
+        } else if (reply.kind === 'failed') finish(() => reject(new Hdf5Failure(false, reply.reason)));
+        else finish(() => resolve(reply));
+      };
+      const onError = (error: Error) => abandon(false, error.message);
+      const onExit = () => abandon(false, 'the thread ended');
+      let timer = wait();
+      thread.on('message', onMessage).on('error', onError).on('exit', onExit);
+      thread.postMessage(request);
+    });
   }
 }

@@ -1,8 +1,10 @@
 /** The entry file of the HDF5 thread: answers the requests of hdf5-client.ts one after another. */
+import fs from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import {
   describe,
   type Hdf5Entry,
+  isCrash,
   type NewTable,
   type ReadRequest,
   read,
@@ -21,6 +23,11 @@ export type ThreadReply =
   | { readonly kind: 'read'; readonly unfit: UnfitElement | null }
   | { readonly kind: 'written' }
   | { readonly kind: 'failed'; readonly reason: string };
+
+// The library writes its diagnostics straight to file descriptor 2. This thread has a `node:fs` of its own.
+const writeSync = fs.writeSync;
+fs.writeSync = ((file: number, bytes: Uint8Array, offset: number, length: number, position: number | null) =>
+  file > 2 ? writeSync(file, bytes, offset, length, position) : length) as typeof fs.writeSync;
 
 const port = parentPort!;
 const reply = (message: ThreadReply) => port.postMessage(message);
@@ -41,6 +48,7 @@ port.on('message', async (request: ThreadRequest) => {
   try {
     reply(await answer(request));
   } catch (error) {
-    reply({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) });
+    if (isCrash(error)) throw error;
+    reply({ kind: 'failed', reason: (error as Error).message });
   }
 });

@@ -28,6 +28,8 @@ const largestPacking = 1030;
 /** A chunk is unpacked as a whole, in memory of its own. */
 const largestChunkBytes = 128 << 20;
 
+const again = 'Fetch or make the file again.';
+
 export class Hdf5Reader {
   private readonly thread: Hdf5Thread;
 
@@ -89,13 +91,11 @@ export class Hdf5Reader {
 
   private failure(error: unknown, path: string, part?: string): unknown {
     if (!(error instanceof Hdf5Failure)) return error;
-    const again = 'Fetch or make the file again.';
     if (error.hung) {
       const seconds = this.thread.patience / 1000;
       return new UserError(`${path}: no progress in ${seconds} s of reading; damaged, or its disk is stuck. ${again}`);
     }
-    const what = part ? `data set '${part}' cannot be read` : 'cannot be read as HDF5';
-    return new UserError(`${path}: ${what}; the file is damaged. ${again}`);
+    return damaged(path, part);
   }
 }
 
@@ -127,6 +127,7 @@ function checkTable(
         `${entry.present.length > 8 ? ', …' : ''}. Is it the right file?`,
     );
   }
+  if (entry.kind === 'unreadable') throw damaged(path, name);
   if (entry.kind !== 'dataset') {
     throw new UserError(
       `${path}: '${name}' is ${withArticle(entry.kind)}, where a data set is expected. Copy the data into this file.`,
@@ -169,8 +170,12 @@ function checkTable(
 }
 
 function withArticle(noun: string): string {
-  if (noun === 'unreadable') return noun;
   return /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`;
+}
+
+function damaged(path: string, part?: string): UserError {
+  const what = part ? `data set '${part}' cannot be read` : 'cannot be read as HDF5';
+  return new UserError(`${path}: ${what}; the file is damaged. ${again}`);
 }
 
 function shapeText(shape: readonly number[]): string {
