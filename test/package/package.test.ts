@@ -1,0 +1,95 @@
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeWith } from '../support/requirements.js';
+
+const packed = ['package.json', 'package-lock.json', 'dist', 'config', 'docs', 'README.md', 'LICENSE', 'scripts'];
+const bundled = ['gpu.js', 'acorn', 'gpu-mock.js'];
+
+function npm(folder: string, ...words: string[]): string {
+  return execFileSync('npm', words, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+describeWith({ network: true }, 'the packed package, installed in an empty folder', () => {
+  const root = mkdtempSync(join(tmpdir(), 'recap-package-'));
+  const source = join(root, 'source');
+  const user = join(root, 'user');
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  /** Packs a copy, because packing the checkout would build it anew under the other tests. */
+  beforeAll(() => {
+    for (const name of packed) if (existsSync(name)) cpSync(name, join(source, name), { recursive: true });
+    for (const name of bundled)
+      cpSync(join('node_modules', name), join(source, 'node_modules', name), { recursive: true });
+    npm(source, 'pkg', 'delete', 'scripts.prepare');
+    npm(source, 'pack', '--pack-destination', root);
+    const [tarball] = readdirSync(root).filter((name) => name.endsWith('.tgz'));
+    mkdirSync(user);
+    writeFileSync(join(user, 'package.json'), '{ "private": true, "type": "module" }');
+    npm(user, 'install', '--no-audit', '--no-fund', join(root, tarball!));
+  }, 300_000);
+
+  function run(command: string, ...words: string[]): SpawnSyncReturns<string> {
+    return spawnSync(command, words, { cwd: user, encoding: 'utf8' });
+  }
+
+  it('leaves the manifests of the packing folder as they were', () => {
+    const manifest = join('node_modules', 'gpu.js', 'package.json');
+    expect(readFileSync(join(source, manifest), 'utf8')).toBe(readFileSync(manifest, 'utf8'));
+  });
+
+  it('brings gpu.js without gl, which would compile, and one webgpu', () => {
+    const tree = npm(user, 'ls', '--all', '--parseable').split('\n');
+    const named = (name: string) => tree.filter((path) => path.endsWith(`/node_modules/${name}`));
+    expect(named('gl')).toEqual([]);
+    expect(named('gpu.js')).toHaveLength(1);
+    expect(named('webgpu')).toHaveLength(1);
+  });
+
+  it('runs the command and finds gpu.js and webgpu', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    expect(run('npx', '--no-install', 'recap', '--version')).toMatchObject({ status: 0, stdout: `${version}\n` });
+    const { stdout } = run('npx', '--no-install', 'recap', 'info');
+    expect(stdout).toMatch(/^gpu +webasm +yes/m);
+    expect(stdout).toMatch(/^gpu +webgpu +(yes|no +no WebGPU adapter)/m);
+    expect(stdout).toMatch(/^cpu +wasm +yes/m);
+  });
+
+  it.each(['{name: cpu, blas: none}', '{name: gpu, mode: webasm}'])(
+    'trains on the built-in set with engine %s',
+    (engine) => {
+      const set = [
+        `engine=${engine}`,
+        'train.epochs=1',
+        'data.trainLimit=100',
+        'train.workers=2',
+        'model.hiddenDim=16',
+      ];
+      const words = ['train', '--config', 'node_modules/recap/config/shapes.yaml', '--run', `run-${engine.length}`];
+      const { status, stderr } = run(
+        'npx',
+        '--no-install',
+        'recap',
+        ...words,
+        ...set.flatMap((text) => ['--set', text]),
+      );
+      expect({ status, stderr }).toMatchObject({ status: 0 });
+    },
+  );
+
+  it('is a library whose types a strict compiler accepts', () => {
+    const program = [
+      "import { type Config, parseConfigText, UserError } from 'recap';",
+      "const config: Config = parseConfigText('data: { builtin: shapes }', 'text');",
+      'const rate: number = config.train.optimizer.learningRate;',
+      'console.log(rate, UserError.name);',
+    ].join('\n');
+    writeFileSync(join(user, 'program.ts'), program);
+    const tsc = resolve('node_modules/.bin/tsc');
+    const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck', '--types', ''];
+    expect(run(tsc, ...options, 'program.ts')).toMatchObject({ status: 0, stdout: '' });
+    expect(run(process.execPath, 'program.js')).toMatchObject({ status: 0, stdout: '0.001 UserError\n' });
+  });
+});
