@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { RunRequest } from '../../../src/engine/engine.js';
 import { createGpuEngine, type GpuMode, gpuArenaBytes } from '../../../src/engine/gpu/gpu-engine.js';
 import { WebGPUContext } from '../../../src/engine/gpu/gpu-js.js';
 import { TrainingError } from '../../../src/errors.js';
@@ -13,11 +16,14 @@ const shape: ModelShape = { cell: 'lstm', featureDim: 8, wordDim: 4, hiddenDim: 
 async function bench(mode: GpuMode) {
   const engine = await createGpuEngine(mode, memoryFor(shape, 'float32', 1, gpuArenaBytes));
   const program = engine.prepare(captionerPrograms(shape).gradients, { rows: 4, steps: shape.steps });
+  const run = async () => program.run(request());
+  return { engine, run };
+}
+
+function request(): RunRequest {
   const { captions, features } = raggedShard(shape, 4);
   const matrix = { data: Float32Array.from(features), rows: 4, columns: shape.featureDim };
-  const run = async () =>
-    program.run({ shard: 0, plan: paddedPlan(captions, 4, shape.steps + 1), tensors: { features: matrix } });
-  return { engine, run };
+  return { shard: 0, plan: paddedPlan(captions, 4, shape.steps + 1), tensors: { features: matrix } };
 }
 
 describe('the gpu engine', () => {
@@ -58,5 +64,32 @@ describeWith({ webgpu: true }, 'the gpu engine on a WebGPU adapter', () => {
     expect((await second.run()).loss).toBe(a.loss);
     expect(b.loss).toBe(a.loss);
     await second.engine.dispose();
+  });
+
+  it('lets its worker thread end', async () => {
+    const built = (file: string) => new URL(`../../../dist/src/${file}`, import.meta.url).href;
+    const worker = new Worker(
+      `const { workerData } = require('node:worker_threads');
+       (async () => {
+         const { createGpuEngine } = await import(workerData.engine);
+         const { captionerPrograms } = await import(workerData.captioner);
+         const engine = await createGpuEngine('webgpu', workerData.memory);
+         const program = engine.prepare(captionerPrograms(workerData.shape).gradients, { rows: 4, steps: 6 });
+         await program.run(workerData.request);
+         await engine.dispose();
+       })();`,
+      {
+        eval: true,
+        workerData: {
+          engine: built('engine/gpu/gpu-engine.js'),
+          captioner: built('model/captioner.js'),
+          shape,
+          memory: memoryFor(shape, 'float32', 1, gpuArenaBytes),
+          request: request(),
+        },
+      },
+    );
+    const [code] = await once(worker, 'exit');
+    expect(code).toBe(0);
   });
 });
