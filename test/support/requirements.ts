@@ -37,6 +37,9 @@ const blasFiles = {
   accelerate: /^$/,
 } as const;
 
+/** MKL is no free software and Accelerate comes with macOS alone. */
+const freelyInstallable: readonly string[] = ['openblas', 'onednn', 'blis'];
+
 let linkerCache: string | undefined;
 
 function hasBlas(name: keyof typeof blasFiles): boolean {
@@ -85,13 +88,15 @@ interface Missing {
 function missingOf(requirement: Requirement): Missing | null {
   const { shared, webgpu, blas, command, root, bf16, network } = requirement;
   const installable = (what: string): Missing => ({ what, installable: true });
-  if (shared !== undefined && !existsSync(sharedFile(shared))) return installable(`../shared/${shared} is not there`);
+  if (shared !== undefined && !existsSync(sharedFile(shared))) {
+    return { what: `../shared/${shared} is not there`, installable: existsSync(sharedFolder) };
+  }
   if (command !== undefined && !hasCommand(command)) return installable(`the program ${command} is not installed`);
   if (blas === true && !(Object.keys(blasFiles) as (keyof typeof blasFiles)[]).some(hasBlas)) {
     return installable('no native BLAS is installed');
   }
   if (typeof blas === 'string' && !hasBlas(blas)) {
-    return { what: `${blas} is not installed`, installable: blas !== 'accelerate' || process.platform === 'darwin' };
+    return { what: `${blas} is not installed`, installable: freelyInstallable.includes(blas) };
   }
   if (bf16 && !hasBf16Processor()) {
     return { what: 'this processor has neither AVX512-BF16 nor AMX', installable: false };
