@@ -1,13 +1,14 @@
 /** The engine on gpu.js: each program is one compiled plan, on a GPU by WebGPU, in WebAssembly, or in plain JavaScript. */
-import { parameterViews } from '../../model/parameters.js';
+import { type Parameters, parameterViews } from '../../model/parameters.js';
+import type { StepPlan } from '../../model/step-plan.js';
 import { loadKernels } from '../cpu/kernels.js';
 import { createUpdates, slotTableBytes } from '../cpu/updates.js';
-import type { Engine, Executable, Matrix, Program, RunRequest, SharedMemory } from '../engine.js';
+import type { Engine, Executable, Matrix, Program, RunRequest, RunResult, SharedMemory, Tensors } from '../engine.js';
 import { flatView } from '../shared-memory.js';
 import { describeGpu, type GpuMode } from './description.js';
 import { holdDevice } from './device.js';
-import { GPU, type Gpu } from './gpu-js.js';
-import { type Guard, TracedProgram } from './traced-program.js';
+import { GPU } from './gpu-js.js';
+import { type GpuContext, TracedProgram } from './traced-program.js';
 
 export type { GpuMode } from './description.js';
 
@@ -18,14 +19,18 @@ export const gpuArenaBytes = slotTableBytes;
 export async function createGpuEngine(mode: GpuMode, shared: SharedMemory): Promise<Engine> {
   if (shared.precision !== 'float32') throw new Error('the gpu engine computes in float32');
   const device = mode === 'webgpu' ? await holdDevice() : null;
-  const gpu = new GPU({ mode });
+  const context: GpuContext = {
+    gpu: new GPU({ mode }),
+    mode,
+    guard: device ? (work) => device.guard(work) : (work) => work,
+    layout: shared.parameterLayout,
+  };
   const programs: GpuExecutable[] = [];
-  const guard: Guard = device ? (work) => device.guard(work) : (work) => work;
   return {
     description: describeGpu(mode, device?.adapter ?? null),
     planKind: 'padded',
     prepare: (program) => {
-      const executable = new GpuExecutable(gpu, mode, guard, program, shared);
+      const executable = new GpuExecutable(context, program, shared);
       programs.push(executable);
       return executable;
     },
@@ -33,7 +38,7 @@ export async function createGpuEngine(mode: GpuMode, shared: SharedMemory): Prom
     dispose: async () => {
       if (!device?.failed) {
         await Promise.all(programs.map((program) => program.dispose()));
-        await gpu.destroy();
+        await context.gpu.destroy();
       }
       await device?.release();
     },
@@ -43,34 +48,35 @@ export async function createGpuEngine(mode: GpuMode, shared: SharedMemory): Prom
 /** A program and its traces, one for each shape of plan it meets: training has one shape, decoding one or two more. */
 class GpuExecutable implements Executable {
   private readonly traces = new Map<string, TracedProgram>();
-  private readonly parameters: Record<string, Float32Array>;
+  private readonly parameters: Parameters<Float32Array>;
+  private readonly slots: readonly Parameters<Float32Array>[];
 
   constructor(
-    private readonly gpu: Gpu,
-    private readonly mode: GpuMode,
-    private readonly guard: Guard,
+    private readonly context: GpuContext,
     private readonly program: Program,
-    private readonly shared: SharedMemory,
+    shared: SharedMemory,
   ) {
-    this.parameters = parameterViews(flatView(shared, shared.parameters) as Float32Array, shared.parameterLayout);
+    const views = (offset: number) => parameterViews(flatView(shared, offset) as Float32Array, shared.parameterLayout);
+    this.parameters = views(shared.parameters);
+    this.slots = shared.slots.map(views);
   }
 
-  run({ shard, plan, tensors }: RunRequest) {
-    const shapes = Object.entries(tensors as Record<string, Matrix>).map(
-      ([name, m]) => `${name} ${m.rows}x${m.columns}`,
-    );
-    const key = `${plan.rows} ${plan.steps} ${plan.tokens} ${plan.inputs} ${shapes.join()}`;
-    const layout = this.shared.parameterLayout;
+  async run({ shard, plan, tensors }: RunRequest): Promise<RunResult> {
+    const key = shapeKey(plan, tensors);
     let trace = this.traces.get(key);
     if (!trace) {
-      trace = new TracedProgram(this.gpu, this.mode, this.guard, this.program, layout, plan, tensors);
+      trace = new TracedProgram(this.context, this.program, plan, tensors);
       this.traces.set(key, trace);
     }
-    const slot = parameterViews(flatView(this.shared, this.shared.slots[shard]!) as Float32Array, layout);
-    return trace.run(this.parameters as ReturnType<typeof parameterViews<Float32Array>>, plan, tensors, slot);
+    return trace.run(this.parameters, plan, tensors, this.slots[shard]!);
   }
 
   async dispose(): Promise<void> {
     await Promise.all([...this.traces.values()].map((trace) => trace.dispose()));
   }
+}
+
+function shapeKey(plan: StepPlan, tensors: Tensors<Matrix>): string {
+  const given = Object.entries(tensors).map(([name, { rows, columns }]) => `${name} ${rows}x${columns}`);
+  return [plan.rows, plan.steps, plan.tokens, plan.inputs, ...given].join();
 }

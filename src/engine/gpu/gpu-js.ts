@@ -1,5 +1,6 @@
 /** The parts of gpu.js and of WebGPU that the engine uses and gpu.js's own types leave out or leave open. */
 import { type GPU, Input } from 'gpu.js';
+import type { NumberArray } from '../engine.js';
 import type { GpuTensor } from './graph.js';
 
 export interface WebGpuAdapterInfo {
@@ -26,7 +27,7 @@ export { GPU, WebGPUContext } from 'gpu.js';
 export type { GPU as Gpu };
 
 /** A row-major matrix as an argument of a kernel or pipeline. */
-export function matrixArgument(values: Float32Array, { rows, columns }: Pick<GpuTensor, 'rows' | 'columns'>): Input {
+export function matrixArgument(values: NumberArray, { rows, columns }: Pick<GpuTensor, 'rows' | 'columns'>): Input {
   return new Input(values as unknown as number[], [columns, rows]);
 }
 

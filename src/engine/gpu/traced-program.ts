@@ -1,9 +1,9 @@
 /** A program for plans of one shape, as one gpu.js pipeline: traced and compiled at its first run. */
 import type { IPipelineRunShortcut } from 'gpu.js';
 import { TrainingError } from '../../errors.js';
-import { type ParameterLayout, type ParameterName, parameterNames } from '../../model/parameters.js';
+import { type ParameterLayout, type ParameterName, type Parameters, parameterNames } from '../../model/parameters.js';
 import type { StepPlan } from '../../model/step-plan.js';
-import type { Matrix, Program, TensorName, Tensors } from '../engine.js';
+import type { Matrix, NumberArray, Program, RunResult, TensorName, Tensors } from '../engine.js';
 import type { GpuMode } from './description.js';
 import { copyRows, type Gpu, matrixArgument } from './gpu-js.js';
 import { GpuOps } from './gpu-ops.js';
@@ -14,32 +14,30 @@ import { isPlanInput, planInputs } from './plan-inputs.js';
 /** How gpu.js must run a whole plan in each mode; see "Reading what actually executed" in its README. */
 const executorOf: Record<GpuMode, string> = { webgpu: 'fused-encoder', webasm: 'fused-sync', cpu: 'generic' };
 
-/** Runs the promise of a pipeline; on webgpu, ends it when the device fails. */
-export type Guard = <R>(work: Promise<R>) => Promise<R>;
-
-export interface TracedResult {
-  readonly loss: number;
-  readonly tensors: Tensors<Matrix>;
+/** What all programs of an engine share. */
+export interface GpuContext {
+  readonly gpu: Gpu;
+  readonly mode: GpuMode;
+  /** Waits for a pipeline; on webgpu, rejects when the device fails. */
+  readonly guard: <R>(work: Promise<R>) => Promise<R>;
+  readonly layout: ParameterLayout;
 }
 
 export class TracedProgram {
   private readonly inputs: readonly GpuTensor[];
   private readonly results: ReadonlyMap<string, GpuTensor>;
   private readonly pipeline: IPipelineRunShortcut;
-  private checked = false;
 
+  /** @param plan and `tensors` give their shapes; each run brings its own values */
   constructor(
-    gpu: Gpu,
-    private readonly mode: GpuMode,
-    private readonly guard: Guard,
+    private readonly context: GpuContext,
     program: Program,
-    private readonly layout: ParameterLayout,
     plan: StepPlan,
     tensors: Tensors<Matrix>,
   ) {
     const graph = new Graph();
     const parameters = Object.fromEntries(
-      layout.places.map(({ name, shape: [first, second] }) => [
+      context.layout.places.map(({ name, shape: [first, second] }) => [
         name,
         second === undefined ? graph.input(name, 1, first!) : graph.input(name, first!, second),
       ]),
@@ -56,23 +54,23 @@ export class TracedProgram {
 
     const needed = graph.needed([...results.values()]);
     this.inputs = needed.filter((tensor) => typeof tensor.source === 'string');
-    this.pipeline = createPipeline(gpu, mode, needed, this.inputs, results);
+    this.pipeline = createPipeline(context.gpu, context.mode, needed, this.inputs, results);
   }
 
   /** `slot` receives the gradients, if the program has any. */
   async run(
-    parameters: Readonly<Record<ParameterName, Float32Array>>,
+    parameters: Parameters<Float32Array>,
     plan: StepPlan,
     tensors: Tensors<Matrix>,
-    slot: Readonly<Record<ParameterName, Float32Array>>,
-  ): Promise<TracedResult> {
+    slot: Parameters<Float32Array>,
+  ): Promise<RunResult> {
     const fromPlan = planInputs(plan, this.vocabSize());
-    const valuesOf = (name: string): Float32Array => {
+    const valuesOf = (name: string): NumberArray => {
       if (isPlanInput(name)) return fromPlan[name]();
-      return parameters[name as ParameterName] ?? (tensors[name as TensorName]!.data as Float32Array);
+      return parameters[name as ParameterName] ?? tensors[name as TensorName]!.data;
     };
     const values = this.inputs.map((tensor) => matrixArgument(valuesOf(tensor.source as string), tensor));
-    const results = (await this.guard(this.pipeline(...values))) as Record<string, readonly Float32Array[]>;
+    const results = (await this.context.guard(this.pipeline(...values))) as Record<string, readonly Float32Array[]>;
     this.checkExecutor();
 
     const returned: Partial<Record<TensorName, Matrix>> = {};
@@ -97,20 +95,18 @@ export class TracedProgram {
   }
 
   private vocabSize(): number {
-    return this.layout.places.find(({ name }) => name === 'W_embed')!.shape[0]!;
+    return this.context.layout.places.find(({ name }) => name === 'W_embed')!.shape[0]!;
   }
 
   /** gpu.js falls back to a slower executor without an error; what was asked for has to run, or nothing. */
   private checkExecutor(): void {
-    if (this.checked) return;
+    const { mode } = this.context;
     const { executorKind, fallbackReason } = this.pipeline;
-    if (executorKind !== executorOf[this.mode]) {
-      throw new TrainingError(
-        `gpu.js ran the ${this.mode} plan with its "${executorKind}" executor instead of "${executorOf[this.mode]}": ` +
-          `${fallbackReason ?? 'it gave no reason'}.`,
-      );
-    }
-    this.checked = true;
+    if (executorKind === executorOf[mode]) return;
+    throw new TrainingError(
+      `gpu.js ran the ${mode} plan with its "${executorKind}" executor instead of "${executorOf[mode]}": ` +
+        `${fallbackReason ?? 'it gave no reason'}.`,
+    );
   }
 }
 
