@@ -3,7 +3,7 @@
  * features, and the vocabulary, everything large in shared memory.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Precision } from '../engine/engine.js';
@@ -12,6 +12,7 @@ import { type CaptionTable, readCaptions } from './captions.js';
 import { toCharacters } from './characters.js';
 import { Hdf5Reader, type Hdf5Table } from './hdf5.js';
 import { ensureShapes } from './shapes/shapes.js';
+import { readText } from './text-file.js';
 import type { Vocabulary } from './vocabulary.js';
 import { readVocabulary } from './vocabulary-file.js';
 
@@ -177,8 +178,9 @@ function limit(table: CaptionTable, count: number | null): CaptionTable {
 function readUrls(folder: string, split: SplitName, rows: number): string[] | null {
   const path = join(folder, `${split}2014_urls.txt`);
   if (!existsSync(path)) return null;
-  const urls = readFileSync(path, 'utf8').trimEnd().split(/\r?\n/);
-  if (urls.length === rows) return urls.map((url) => new URL(url, `${pathToFileURL(folder)}/`).href);
+  const urls = readText(path).trimEnd().split(/\r?\n/);
+  const base = `${pathToFileURL(folder)}/`;
+  if (urls.length === rows) return urls.map((url) => (URL.canParse(url, base) ? new URL(url, base).href : url));
   throw new UserError(
     `${path}: ${urls.length} lines for ${rows} images. Take both from the same data set, or remove it.`,
   );

@@ -2,11 +2,12 @@
  * Reads number tables out of HDF5 files into shared memory. Everything that a file claims about itself is checked before
  * memory is taken for it.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { UserError } from '../errors.js';
 import type { ElementType, Hdf5Description, Hdf5Entry } from './hdf5-blocks.js';
 import { Hdf5Failure, Hdf5Thread } from './hdf5-client.js';
+import { quote } from './quote.js';
 
 export interface Hdf5Table {
   readonly path: string;
@@ -121,11 +122,11 @@ function checkTable(
   fileBytes: number,
 ): Hdf5Table {
   if (entry.kind === 'missing') {
-    const present = entry.present.slice(0, 8).map((key) => `'${key}'`);
-    throw new UserError(
-      `${path}: no data set '${name}'; the file has ${present.length > 0 ? present.join(', ') : 'nothing'}` +
-        `${entry.present.length > 8 ? ', …' : ''}. Is it the right file?`,
-    );
+    const present = entry.present.slice(0, 8).map((key) => quote(key, 24));
+    if (present.length === 0)
+      throw new UserError(`${path}: no data set '${name}'; the file is empty or damaged. ${again}`);
+    const more = entry.present.length > present.length ? ', …' : '';
+    throw new UserError(`${path}: no data set '${name}', only ${present.join(', ')}${more}. Is it the right file?`);
   }
   if (entry.kind === 'unreadable') throw damaged(path, name);
   if (entry.kind !== 'dataset') {
@@ -198,23 +199,22 @@ const signature = Buffer.from([0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a]);
 function checkHdf5File(path: string): number {
   const file = openForReading(path);
   try {
-    const stat = fstatSync(file);
-    if (!stat.isFile()) throw new UserError(`${path}: not a file, where an HDF5 file is expected.`);
+    const { size } = fstatSync(file);
     // The superblock lies at 0, 512, 1024, 2048, …
-    for (let at = 0; at < stat.size; at = at === 0 ? 512 : at * 2) {
+    for (let at = 0; at < size; at = at === 0 ? 512 : at * 2) {
       const head = readHead(file, at);
       if (!head.subarray(0, signature.length).equals(signature)) continue;
       const length = lengthInSuperblock(head);
-      if (length > stat.size) {
+      if (length > size) {
         throw new UserError(
-          `${path}: truncated: ${stat.size} bytes of ${Number.isFinite(length) ? length : 'more'} are there. Fetch the file again.`,
+          `${path}: truncated: ${size} bytes of ${Number.isFinite(length) ? length : 'more'} are there. Fetch the file again.`,
         );
       }
-      return stat.size;
+      return size;
     }
     const start = JSON.stringify(readHead(file, 0).subarray(0, 12).toString('latin1'));
     throw new UserError(
-      `${path}: not an HDF5 file (${stat.size === 0 ? 'it is empty' : `it starts with ${start}`}). Is it the right file?`,
+      `${path}: not an HDF5 file (${size === 0 ? 'it is empty' : `it starts with ${start}`}). Is it the right file?`,
     );
   } finally {
     closeSync(file);
@@ -223,8 +223,11 @@ function checkHdf5File(path: string): number {
 
 function openForReading(path: string): number {
   try {
+    // Before it is opened, because opening a pipe would wait for a writer.
+    if (!statSync(path).isFile()) throw new UserError(`${path}: not a file, where an HDF5 file is expected.`);
     return openSync(path, 'r');
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw new UserError(`${path}: no such file.`);
     throw new UserError(`${path}: cannot be opened (${code}).`);

@@ -1,14 +1,16 @@
 /** Reads `coco2014_vocab.json`: the words by id (`idx_to_word`) and the ids by word (`word_to_idx`). */
-import { readFileSync, statSync } from 'node:fs';
 import { UserError } from '../errors.js';
-import { quote, Vocabulary } from './vocabulary.js';
-
-const largestBytes = 64 << 20;
+import { quote } from './quote.js';
+import { readJson } from './text-file.js';
+import { Vocabulary } from './vocabulary.js';
 
 /** @throws UserError when the file is missing, is no such JSON, or its two tables disagree */
 export function readVocabulary(path: string): Vocabulary {
   const json = readJson(path);
-  const { idx_to_word: idxToWord, word_to_idx: wordToIdx } = json;
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new UserError(`${path}: ${quote(json)}, where an object with idx_to_word and word_to_idx is expected.`);
+  }
+  const { idx_to_word: idxToWord, word_to_idx: wordToIdx } = json as Record<string, unknown>;
   if (idxToWord === undefined) throw new UserError(`${path}: no 'idx_to_word', the list of words by id.`);
   const vocabulary = Vocabulary.of('word', idxToWord, `${path}: idx_to_word`);
   if (typeof wordToIdx !== 'object' || wordToIdx === null || Array.isArray(wordToIdx)) {
@@ -29,30 +31,4 @@ export function readVocabulary(path: string): Vocabulary {
     );
   }
   return vocabulary;
-}
-
-function readJson(path: string): Record<string, unknown> {
-  let text: string;
-  try {
-    const { size } = statSync(path);
-    if (size > largestBytes) throw new UserError(`${path}: ${size} bytes is no vocabulary; at most 64 MiB are read.`);
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UserError(
-      code === 'ENOENT' || code === 'ENOTDIR' ? `${path}: no such file.` : `${path}: cannot be read (${code}).`,
-    );
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    const reason = (error as Error).message.replace(/\s+/g, ' ').slice(0, 100);
-    throw new UserError(`${path}: not JSON (${reason}). Fetch or make the file again.`);
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new UserError(`${path}: ${quote(json)}, where an object with idx_to_word and word_to_idx is expected.`);
-  }
-  return json as Record<string, unknown>;
 }

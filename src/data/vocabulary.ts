@@ -1,5 +1,6 @@
 /** Token ids and the words or characters they stand for. */
 import { UserError } from '../errors.js';
+import { quote } from './quote.js';
 
 /** What one token stands for. */
 export type TokenUnit = 'word' | 'char';
@@ -71,10 +72,4 @@ export class Vocabulary {
     }
     return words.join(this.tokens === 'word' ? ' ' : '');
   }
-}
-
-/** At most 60 characters of a value, on one line. */
-export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'missing';
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }

@@ -2,7 +2,7 @@
  * The built-in set `shapes`: drawn by the program, written once in the layout of CS231n's `coco_captioning` folder with
  * its images beside it, and loaded like any other data.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
@@ -10,6 +10,7 @@ import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { UserError } from '../../errors.js';
 import { Hdf5Thread } from '../hdf5-client.js';
 import { generator } from '../random.js';
+import { readJson } from '../text-file.js';
 import { endId, specialTokens, startId } from '../vocabulary.js';
 import { drawImage } from './drawing.js';
 import { drawCaption, grammarWords, longestCaption } from './grammar.js';
@@ -68,7 +69,7 @@ export async function ensureShapes(folder = shapesFolder()): Promise<string> {
 
 /** What each image of a split shows, by its row in the feature table. */
 export function loadShapesScenes(folder: string): { train: SceneEntry[]; val: SceneEntry[] } {
-  return JSON.parse(readFileSync(join(folder, scenesFile), 'utf8'));
+  return readJson(join(folder, scenesFile)) as { train: SceneEntry[]; val: SceneEntry[] };
 }
 
 const scenesFile = 'scenes.json';
