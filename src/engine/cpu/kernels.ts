@@ -144,12 +144,16 @@ interface KernelFunctions {
   vsigmoid(src: number, dst: number, n: number): void;
 }
 
+/** The builds of the kernels: relaxed SIMD has a fused multiply-add. Each rounds differently. */
+export const instructionSets = ['wasm simd128', 'wasm relaxed simd'] as const;
+export type InstructionSet = (typeof instructionSets)[number];
+
 export interface Kernels extends KernelFunctions {
-  readonly instructionSet: 'wasm simd128' | 'wasm relaxed simd';
+  readonly instructionSet: InstructionSet;
 }
 
 /** Bytes of working memory of one matrix product, of whatever size. */
-export const sgemmScratchBytes = 5 << 20;
+export const sgemmScratchBytes = 5 << 18;
 
 /** Columns of a packed panel. */
 const panelColumns = 8;
@@ -159,21 +163,25 @@ export function packedBytes(N: number, K: number): number {
   return Math.ceil(N / panelColumns) * panelColumns * K * 4;
 }
 
-/** Compiles the kernels for this thread, with fused multiply-add where the runtime has it. */
-export function loadKernels(memory: WebAssembly.Memory): Kernels {
-  const relaxed = read('kernels-relaxed.wasm');
-  const instructionSet = canRunRelaxed(relaxed) ? 'wasm relaxed simd' : 'wasm simd128';
-  const module = new WebAssembly.Module(instructionSet === 'wasm relaxed simd' ? relaxed : read('kernels.wasm'));
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+/** Compiles the kernels for this thread. */
+export function loadKernels(memory: WebAssembly.Memory, instructionSet = bestInstructionSet()): Kernels {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(read(files[instructionSet])), {
+    env: { memory },
+  });
   return { ...(exports as unknown as KernelFunctions), instructionSet };
 }
 
-/** Node 20 has relaxed SIMD behind a flag of V8, Node 22 always. */
-function canRunRelaxed(module: Uint8Array<ArrayBuffer>): boolean {
-  if (WebAssembly.validate(module)) return true;
-  setFlagsFromString('--experimental-wasm-relaxed-simd');
-  return WebAssembly.validate(module);
+/** Relaxed SIMD where the runtime has it: Node 20 behind a flag of V8, Node 22 always. */
+export function bestInstructionSet(): InstructionSet {
+  const relaxed = read(files['wasm relaxed simd']);
+  if (!WebAssembly.validate(relaxed)) setFlagsFromString('--experimental-wasm-relaxed-simd');
+  return WebAssembly.validate(relaxed) ? 'wasm relaxed simd' : 'wasm simd128';
 }
+
+const files: Record<InstructionSet, string> = {
+  'wasm simd128': 'kernels.wasm',
+  'wasm relaxed simd': 'kernels-relaxed.wasm',
+};
 
 function read(name: string): Uint8Array<ArrayBuffer> {
   // Beside the compiled loader, or in dist/ when the loader runs from its TypeScript source.

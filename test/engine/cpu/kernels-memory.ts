@@ -1,4 +1,9 @@
-import { loadKernels } from '../../../src/engine/cpu/kernels.js';
+import {
+  bestInstructionSet,
+  type InstructionSet,
+  instructionSets,
+  loadKernels,
+} from '../../../src/engine/cpu/kernels.js';
 
 type Data = Float32Array | Int32Array | Uint32Array | Uint16Array;
 
@@ -6,15 +11,18 @@ type Data = Float32Array | Int32Array | Uint32Array | Uint16Array;
 const guard = 0x7fc0dead;
 const guardBytes = 256;
 
+/** The builds that this runtime can run; each is tested. */
+export const runnableSets = instructionSets.slice(0, instructionSets.indexOf(bestInstructionSet()) + 1);
+
 /**
  * A memory in which every operand lies between guard bands.
  *
  * @param firstByte where the first operand goes, to try high addresses
  */
-export function guardedMemory(megabytes = 16, firstByte = 0) {
+export function guardedMemory(instructionSet: InstructionSet, megabytes = 16, firstByte = 0) {
   const pages = megabytes * 16;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  const kernels = loadKernels(memory);
+  const kernels = loadKernels(memory, instructionSet);
   let placed: { at: number; bytes: number }[] = [];
   let next = firstByte;
 

@@ -1,88 +1,91 @@
-import { expect, test } from 'vitest';
-import { guardedMemory, uniform } from './kernels-memory.js';
+import { describe, expect, test } from 'vitest';
+import { guardedMemory, runnableSets, uniform } from './kernels-memory.js';
 
-const arena = guardedMemory();
+describe.each(runnableSets)('%s', (instructionSet) => {
+  const arena = guardedMemory(instructionSet);
 
-for (const columns of [1, 3, 4, 7, 130]) {
-  test(`rows of ${columns} are gathered, scattered, zeroed and summed by input`, () => {
-    arena.clear();
-    const { kernels } = arena;
-    const row = (data: Float32Array, at: number) => data.subarray(at * columns, (at + 1) * columns);
-    const table = uniform(6 * columns, 1);
-    const indices = Int32Array.of(4, 0, 5);
-    const tableAt = arena.put(table);
-    const indicesAt = arena.put(indices);
-    const out = arena.take(3 * columns * 4);
-    kernels.gatherRows(tableAt, indicesAt, 3, columns, out);
-    for (const [r, index] of indices.entries()) {
-      expect(row(arena.floats(out, 3 * columns), r)).toEqual(row(table, index));
-    }
-
-    const target = arena.put(new Float32Array(6 * columns).fill(8));
-    kernels.scatterRows(out, indicesAt, 3, columns, target);
-    const scattered = arena.floats(target, 6 * columns);
-    for (const index of indices) expect(row(scattered, index)).toEqual(row(table, index));
-    expect([...row(scattered, 1), ...row(scattered, 2), ...row(scattered, 3)].every((x) => x === 8)).toBe(true);
-    kernels.zeroRows(indicesAt, 3, columns, target);
-    for (const index of indices) expect(row(arena.floats(target, 6 * columns), index).every((x) => x === 0)).toBe(true);
-    expect(row(arena.floats(target, 6 * columns), 1).every((x) => x === 8)).toBe(true);
-
-    const inputOf = Int32Array.of(1, 0, 1, 3, 1);
-    const packed = uniform(5 * columns, 2);
-    const sums = arena.put(new Float32Array(4 * columns).fill(9));
-    kernels.sumByInput(arena.put(packed), arena.put(inputOf), 5, columns, 4, sums);
-    const expected = new Float32Array(4 * columns);
-    // In float32 and in rising order, so that the sum is the same to the bit.
-    for (const [r, input] of inputOf.entries()) {
-      for (let j = 0; j < columns; j++) {
-        expected[input * columns + j] = expected[input * columns + j]! + packed[r * columns + j]!;
+  for (const columns of [1, 3, 4, 7, 130]) {
+    test(`rows of ${columns} are gathered, scattered, zeroed and summed by input`, () => {
+      arena.clear();
+      const { kernels } = arena;
+      const row = (data: Float32Array, at: number) => data.subarray(at * columns, (at + 1) * columns);
+      const table = uniform(6 * columns, 1);
+      const indices = Int32Array.of(4, 0, 5);
+      const tableAt = arena.put(table);
+      const indicesAt = arena.put(indices);
+      const out = arena.take(3 * columns * 4);
+      kernels.gatherRows(tableAt, indicesAt, 3, columns, out);
+      for (const [r, index] of indices.entries()) {
+        expect(row(arena.floats(out, 3 * columns), r)).toEqual(row(table, index));
       }
-    }
-    expect(arena.floats(sums, 4 * columns)).toEqual(expected);
-    arena.checkGuards();
-  });
 
-  test(`columns of ${columns} are summed over rows, and a bias added to each`, () => {
-    arena.clear();
-    const [rows, lda] = [9, columns + 3];
-    const a = uniform(rows * lda, 3);
-    const aAt = arena.put(a);
-    const out = arena.take(columns * 4);
-    arena.kernels.columnSums(aAt, rows, columns, lda, out);
-    const sums = Float32Array.from({ length: columns }, (_, j) => {
-      let sum = 0;
-      for (let r = 0; r < rows; r++) sum = Math.fround(sum + a[r * lda + j]!);
-      return sum;
+      const target = arena.put(new Float32Array(6 * columns).fill(8));
+      kernels.scatterRows(out, indicesAt, 3, columns, target);
+      const scattered = arena.floats(target, 6 * columns);
+      for (const index of indices) expect(row(scattered, index)).toEqual(row(table, index));
+      expect([...row(scattered, 1), ...row(scattered, 2), ...row(scattered, 3)].every((x) => x === 8)).toBe(true);
+      kernels.zeroRows(indicesAt, 3, columns, target);
+      for (const index of indices)
+        expect(row(arena.floats(target, 6 * columns), index).every((x) => x === 0)).toBe(true);
+      expect(row(arena.floats(target, 6 * columns), 1).every((x) => x === 8)).toBe(true);
+
+      const inputOf = Int32Array.of(1, 0, 1, 3, 1);
+      const packed = uniform(5 * columns, 2);
+      const sums = arena.put(new Float32Array(4 * columns).fill(9));
+      kernels.sumByInput(arena.put(packed), arena.put(inputOf), 5, columns, 4, sums);
+      const expected = new Float32Array(4 * columns);
+      // In float32 and in rising order, so that the sum is the same to the bit.
+      for (const [r, input] of inputOf.entries()) {
+        for (let j = 0; j < columns; j++) {
+          expected[input * columns + j] = expected[input * columns + j]! + packed[r * columns + j]!;
+        }
+      }
+      expect(arena.floats(sums, 4 * columns)).toEqual(expected);
+      arena.checkGuards();
     });
-    expect(arena.floats(out, columns)).toEqual(sums);
-    arena.kernels.addBias(aAt, out, rows, columns, lda);
-    expect(arena.floats(aAt, a.length)).toEqual(a.map((x, i) => (i % lda < columns ? x + sums[i % lda]! : x)));
+
+    test(`columns of ${columns} are summed over rows, and a bias added to each`, () => {
+      arena.clear();
+      const [rows, lda] = [9, columns + 3];
+      const a = uniform(rows * lda, 3);
+      const aAt = arena.put(a);
+      const out = arena.take(columns * 4);
+      arena.kernels.columnSums(aAt, rows, columns, lda, out);
+      const sums = Float32Array.from({ length: columns }, (_, j) => {
+        let sum = 0;
+        for (let r = 0; r < rows; r++) sum = Math.fround(sum + a[r * lda + j]!);
+        return sum;
+      });
+      expect(arena.floats(out, columns)).toEqual(sums);
+      arena.kernels.addBias(aAt, out, rows, columns, lda);
+      expect(arena.floats(aAt, a.length)).toEqual(a.map((x, i) => (i % lda < columns ? x + sums[i % lda]! : x)));
+      arena.checkGuards();
+    });
+  }
+
+  test('no rows and no columns are allowed', () => {
+    arena.clear();
+    const out = arena.put([7]);
+    arena.kernels.columnSums(out, 3, 0, 0, out);
+    arena.kernels.gatherRows(out, out, 0, 5, out);
+    expect([...arena.floats(out, 1)]).toEqual([7]);
+    arena.kernels.columnSums(out, 0, 1, 1, out);
+    expect([...arena.floats(out, 1)]).toEqual([0]);
+  });
+
+  test('argmax takes the first of equals and passes over NaN', () => {
+    arena.clear();
+    const rows = [
+      [1, 5, 2, 5, 0, 5, 1],
+      [Number.NaN, -3, -2, -9, -2, -7, -8],
+      [0, 0, 0, 0, 0, 0, 9],
+      [-Infinity, -Infinity, -Infinity, -Infinity, -Infinity, -Infinity, -Infinity],
+      [Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN],
+      [-1, -1, -1, -1, -1, -1, Number.NaN],
+    ];
+    const out = arena.take(rows.length * 4);
+    arena.kernels.argmaxRows(arena.put(rows.flat()), rows.length, 7, out);
+    expect([...arena.integers(out, rows.length)]).toEqual([1, 2, 6, 0, 0, 0]);
     arena.checkGuards();
   });
-}
-
-test('no rows and no columns are allowed', () => {
-  arena.clear();
-  const out = arena.put([7]);
-  arena.kernels.columnSums(out, 3, 0, 0, out);
-  arena.kernels.gatherRows(out, out, 0, 5, out);
-  expect([...arena.floats(out, 1)]).toEqual([7]);
-  arena.kernels.columnSums(out, 0, 1, 1, out);
-  expect([...arena.floats(out, 1)]).toEqual([0]);
-});
-
-test('argmax takes the first of equals and passes over NaN', () => {
-  arena.clear();
-  const rows = [
-    [1, 5, 2, 5, 0, 5, 1],
-    [Number.NaN, -3, -2, -9, -2, -7, -8],
-    [0, 0, 0, 0, 0, 0, 9],
-    [-Infinity, -Infinity, -Infinity, -Infinity, -Infinity, -Infinity, -Infinity],
-    [Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN],
-    [-1, -1, -1, -1, -1, -1, Number.NaN],
-  ];
-  const out = arena.take(rows.length * 4);
-  arena.kernels.argmaxRows(arena.put(rows.flat()), rows.length, 7, out);
-  expect([...arena.integers(out, rows.length)]).toEqual([1, 2, 6, 0, 0, 0]);
-  arena.checkGuards();
 });

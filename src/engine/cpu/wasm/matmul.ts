@@ -9,11 +9,11 @@ import { multiplyTile, tileColumns, tileRows } from './tile';
 /** Elements of K in a block: a panel of B stays in the first cache. */
 const blockK: u32 = 512;
 /** Rows in a block: a block of A stays in the second cache. */
-const blockM: u32 = 192;
+const blockM: u32 = 96;
 /** Columns in a block of B that is packed on the way. */
-const blockN: u32 = 2048;
+const blockN: u32 = 512;
 
-/** Places in the scratch memory, bytes: an edge tile, what a panel's sums start from, the blocks. */
+/** Places in the scratch memory, bytes (`sgemmScratchBytes`): an edge tile, what a panel's sums start from, the blocks. */
 const tileAt: usize = 0;
 const startAt: usize = tileAt + tileRows * tileColumns * 4;
 const blockAAt: usize = 256;

@@ -7,7 +7,7 @@ import { madd } from './vector';
 
 /** Most rows of a tile: 6 times 2 vectors of sums, 2 vectors of B and one of A fit the 15 registers that V8 allots. */
 export const tileRows: u32 = 6;
-/** Columns of a tile, and of a packed panel of B. */
+/** Columns of a tile, and of a packed panel of B (`packedBytes`). */
 export const tileColumns: u32 = 8;
 
 /**
