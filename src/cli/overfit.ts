@@ -39,7 +39,7 @@ export const overfitCommand: CommandModule<unknown, Arguments> = {
 
 async function run({ config, set, captions, epochs }: Arguments): Promise<void> {
   const screen = new Screen();
-  const interruption = watchSignals(() => {});
+  const interruption = watchSignals(() => true);
   const {
     samples,
     memorised,

@@ -46,12 +46,18 @@ async function train({ config, set, run, resume }: Arguments): Promise<void> {
     throw new UserError('--run names the folder of a new run; --resume already names its folder.');
   }
   const screen = new Screen();
+  const events = new RunReport(screen);
   const interruption = watchSignals((signal) => {
     screen.endProgress();
-    screen.warn(`${signal}: finishing this step and writing a checkpoint. Again to stop at once.`);
+    screen.warn(
+      events.hasStarted
+        ? `${signal}: finishing this step and writing a checkpoint. Again to stop at once.`
+        : `${signal}: stopped before training began.`,
+    );
+    return events.hasStarted;
   });
   const options = {
-    events: new RunReport(screen),
+    events,
     interruption,
     finished: (trainer: Trainer) => {
       screen.endProgress();

@@ -45,6 +45,10 @@ export class RunReport implements RunEvents {
 
   constructor(private readonly screen: Screen) {}
 
+  get hasStarted(): boolean {
+    return this.trainer !== null;
+  }
+
   started(trainer: Trainer, { dir, doneSteps }: { dir: string; doneSteps: number }): void {
     this.trainer = trainer;
     this.firstStep = doneSteps;

@@ -45,6 +45,8 @@ export class UnfinishedUpdateError extends TrainingError {}
 export class Coordinator {
   readonly memory: SharedMemory;
   readonly lengths: Readonly<Record<SplitName, Int32Array>>;
+  /** Told of every failure of a worker that was mended. */
+  onFault: (message: string) => void;
   private readonly setup: WorkerSetup;
   private readonly pool: WorkerPool;
   private readonly ranges: readonly { readonly from: number; readonly to: number }[];
@@ -53,6 +55,7 @@ export class Coordinator {
   constructor(readonly options: CoordinatorOptions) {
     const { engine, shape, dataset, workers, shards } = options;
     prepareProcess(engine);
+    this.onFault = options.onFault;
     const rowsPerShard = Math.ceil(options.batchSize / shards);
     const layout = parameterLayout(shape);
     this.memory = allocateSharedMemory(
@@ -82,7 +85,7 @@ export class Coordinator {
       taskSeconds: options.taskSeconds,
       file: options.file ?? workerFile('shard'),
       setup: this.setup,
-      onFault: options.onFault,
+      onFault: (message) => this.onFault(message),
     });
   }
 

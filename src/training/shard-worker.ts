@@ -10,20 +10,41 @@ import { packedPlan, paddedPlan, type StepPlan } from '../model/step-plan.js';
 import { JournaledUpdate } from './journaled-update.js';
 import type { SharedSplit, Task, TaskReply, TaskResult, WorkerSetup } from './tasks.js';
 
-/** Makes the engine and returns the function that Piscina calls with each task. */
+/**
+ * Makes the engine and returns the function that Piscina calls with each task. An engine that cannot be made for a known
+ * reason is the answer to every task.
+ */
 export async function createShardWorker(setup: WorkerSetup): Promise<(task: Task) => Promise<TaskReply>> {
-  const worker = new ShardWorker(setup, await createEngine(setup.engine, setup.memory));
+  let worker: ShardWorker;
+  try {
+    worker = new ShardWorker(setup, await createEngine(setup.engine, setup.memory));
+  } catch (error) {
+    const reply = knownReply(error);
+    if (!reply) throw error;
+    return async () => reply;
+  }
   return async (task) => {
     try {
       const start = performance.now();
       const result = await worker.run(task);
       return { loss: 0, largestGradient: 0, captions: [], ...result, milliseconds: performance.now() - start };
     } catch (error) {
-      if (error instanceof UserError || error instanceof TrainingError)
-        return { known: error.name, message: error.message };
-      throw error;
+      return knownReply(error) ?? endThread(error);
     }
   };
+}
+
+function knownReply(error: unknown): TaskReply | null {
+  const isKnown = error instanceof UserError || error instanceof TrainingError;
+  return isKnown ? { known: error.name, message: error.message } : null;
+}
+
+/** An engine that failed in an unforeseen way is not used again: the error ends the thread, and the pool replaces it. */
+function endThread(error: unknown): Promise<never> {
+  queueMicrotask(() => {
+    throw error;
+  });
+  return new Promise(() => {});
 }
 
 class ShardWorker {

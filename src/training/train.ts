@@ -16,7 +16,7 @@ import type { Interruption, RunEvents } from './run-events.js';
 import { RunFolder, refuseUsedFolder } from './run-folder.js';
 import { createTrainer, type Trainer } from './trainer.js';
 import { type TrainingStep, trainingSteps } from './training-steps.js';
-import { sampleCaptions, type ValidationLoss, validationLoss } from './validation.js';
+import { sampleCaptions, validationLoss } from './validation.js';
 
 export interface TrainOptions {
   readonly events: RunEvents;
@@ -47,6 +47,8 @@ interface Progress {
   /** The last epoch whose end was validated, which a stop may have kept from happening. */
   validatedEpoch: number;
   bestValidationLoss: number | null;
+  /** Of exactly the present parameters, where it was measured. */
+  validationLoss: number | null;
   elapsedSeconds: number;
 }
 
@@ -111,7 +113,7 @@ function begin({ coordinator: { memory }, config }: Trainer): Progress {
   const flat = flatView(memory, memory.parameters);
   if (config.model.init === null) drawParameters(flat, memory.parameterLayout, config.train.seed);
   else loadParameters(flat, memory.parameterLayout, config.model.init);
-  return { step: 0, validatedEpoch: 0, bestValidationLoss: null, elapsedSeconds: 0 };
+  return { step: 0, validatedEpoch: 0, bestValidationLoss: null, validationLoss: null, elapsedSeconds: 0 };
 }
 
 function restore(trainer: Trainer, checkpoint: Checkpoint, events: RunEvents): Progress {
@@ -129,8 +131,8 @@ function restore(trainer: Trainer, checkpoint: Checkpoint, events: RunEvents): P
     );
   }
   restoreCheckpoint(trainer.coordinator.memory, checkpoint);
-  const { step, validatedEpoch, bestValidationLoss, elapsedSeconds } = state;
-  return { step, validatedEpoch, bestValidationLoss, elapsedSeconds };
+  const { step, validatedEpoch, bestValidationLoss, validationLoss, elapsedSeconds } = state;
+  return { step, validatedEpoch, bestValidationLoss, validationLoss, elapsedSeconds };
 }
 
 /** The loop: step, log, validate, checkpoint. */
@@ -141,7 +143,7 @@ async function goOn(
   { events, interruption, finished }: TrainOptions,
 ): Promise<TrainOutcome> {
   const { coordinator, config, lastStep } = trainer;
-  const alreadyComplete = progress.step >= lastStep;
+  const alreadyComplete = isComplete(trainer, progress);
   const metrics = new MetricsLog(folder.metricsPath, events.warning);
   const writer = new CheckpointWriter({
     folder: folder.checkpointsDir,
@@ -150,47 +152,52 @@ async function goOn(
     keep: config.checkpoint.keep,
     syncFirst: [folder.metricsPath],
   });
+  coordinator.onFault = (fault) => {
+    events.warning(fault);
+    metrics.append({ type: 'fault', step: progress.step + 1, fault });
+  };
   const startedAt = performance.now() - progress.elapsedSeconds * 1000;
   let saved = true;
-  const save = async (validation: ValidationLoss | null): Promise<void> => {
+  const save = async (): Promise<void> => {
     metrics.write();
     progress.elapsedSeconds = (performance.now() - startedAt) / 1000;
-    saved = reportSave(await writer.save(checkpointState(trainer, progress, validation)), events);
+    saved = reportSave(await writer.save(checkpointState(trainer, progress)), events);
   };
-  const saveLast = async (validation: ValidationLoss | null): Promise<void> => {
+  const saveLast = async (): Promise<void> => {
     await writer.flush();
-    await save(validation);
+    await save();
   };
   const watch = { metrics, events, interruption };
 
   try {
     if (!alreadyComplete) events.started(trainer, { dir: folder.dir, doneSteps: progress.step });
-    if (progress.step === 0) void save(null);
-    else await validateIfDue(trainer, progress, watch);
+    const { validated } = await validateIfDue(trainer, progress, watch);
+    if (progress.step === 0 || validated) void save();
     for await (const step of trainingSteps(coordinator, trainer.settings, progress.step + 1, lastStep)) {
       progress.step = step.step;
+      progress.validationLoss = null;
       logStep(step, metrics);
       events.step(step);
 
-      const { validation, isBest } = await validateIfDue(trainer, progress, watch);
+      const { isBest } = await validateIfDue(trainer, progress, watch);
 
       if (interruption.signal !== null || step.step === lastStep) {
-        await saveLast(validation);
-        if (interruption.signal === null) await finished?.(trainer);
+        await saveLast();
         break;
       }
-      if (isBest || step.step % config.checkpoint.everySteps === 0) void save(validation);
+      if (isBest || step.step % config.checkpoint.everySteps === 0) void save();
     }
+    if (!alreadyComplete && interruption.signal === null) await finished?.(trainer);
   } catch (error) {
     if (error instanceof NonFiniteError) metrics.append({ type: 'nonFinite', step: error.step, fault: error.fault });
     // Unless an update broke off, the parameters are those of the last good step.
-    if (error instanceof TrainingError && !(error instanceof UnfinishedUpdateError)) await saveLast(null);
+    if (error instanceof TrainingError && !(error instanceof UnfinishedUpdateError)) await saveLast();
     throw error;
   } finally {
     metrics.close();
     await writer.close();
   }
-  const signal = progress.step < lastStep ? interruption.signal : null;
+  const signal = isComplete(trainer, progress) ? null : interruption.signal;
   const { step, elapsedSeconds } = progress;
   return { dir: folder.dir, step, lastStep, signal, saved, alreadyComplete, elapsedSeconds };
 }
@@ -206,40 +213,48 @@ interface Watch {
   readonly interruption: Interruption;
 }
 
+/** Nothing is left to do, not even a validation that a stop has cut off. */
+function isComplete(trainer: Trainer, progress: Progress): boolean {
+  return progress.step >= trainer.lastStep && !isValidationDue(trainer, progress);
+}
+
+function isValidationDue({ config, dataset, stepsPerEpoch }: Trainer, { step, validatedEpoch }: Progress): boolean {
+  const epoch = step / stepsPerEpoch;
+  const { everyEpochs } = config.validate;
+  const isEnd = Number.isInteger(epoch) && everyEpochs > 0 && epoch % everyEpochs === 0;
+  return isEnd && epoch > validatedEpoch && dataset.val.count > 0;
+}
+
 /** At the end of an epoch that is due: loss on the validation split, and a few captions. */
 async function validateIfDue(
-  { coordinator, dataset, config, stepsPerEpoch }: Trainer,
+  trainer: Trainer,
   progress: Progress,
   { metrics, events, interruption }: Watch,
-): Promise<{ validation: ValidationLoss | null; isBest: boolean }> {
+): Promise<{ validated: boolean; isBest: boolean }> {
+  const none = { validated: false, isBest: false };
+  if (!isValidationDue(trainer, progress)) return none;
+  const { coordinator, dataset, config, stepsPerEpoch } = trainer;
   const { step } = progress;
   const epoch = step / stepsPerEpoch;
-  const { everyEpochs, captions } = config.validate;
-  const isDue = Number.isInteger(epoch) && everyEpochs > 0 && epoch % everyEpochs === 0;
-  const none = { validation: null, isBest: false };
-  if (!isDue || progress.validatedEpoch >= epoch) return none;
 
   const validation = await validationLoss(coordinator, 'val', () => interruption.signal !== null);
   if (validation === null) return none;
   const isBest = validation.loss < (progress.bestValidationLoss ?? Number.POSITIVE_INFINITY);
   progress.validatedEpoch = epoch;
+  progress.validationLoss = validation.loss;
   if (isBest) progress.bestValidationLoss = validation.loss;
   metrics.append({ type: 'validation', step, epoch, ...validation });
   events.validated(epoch, validation, isBest);
 
-  const samples = await sampleCaptions(coordinator, dataset.val, dataset.vocabulary, captions);
+  const samples = await sampleCaptions(coordinator, dataset.val, dataset.vocabulary, config.validate.captions);
   if (samples.length > 0) {
     metrics.append({ type: 'captions', step, samples });
     events.captions(samples);
   }
-  return { validation, isBest };
+  return { validated: true, isBest };
 }
 
-function checkpointState(
-  { config, shape, dataset, shards, engine, stepsPerEpoch }: Trainer,
-  progress: Progress,
-  validation: ValidationLoss | null,
-) {
+function checkpointState({ config, shape, dataset, shards, engine, stepsPerEpoch }: Trainer, progress: Progress) {
   return {
     ...progress,
     epoch: Math.ceil(progress.step / stepsPerEpoch),
@@ -250,7 +265,6 @@ function checkpointState(
     engine: { ...engine.description, notes: [...engine.description.notes] },
     engineChoice: { ...engine.choice },
     dataChecksum: dataset.checksum,
-    validationLoss: validation?.loss ?? null,
   };
 }
 
