@@ -232,7 +232,7 @@ export function runConformance({ name, choice, tolerance, skip = [] }: Conforman
     promise('adds the slots in order and updates like the reference, however the range is cut', async () => {
       const { tested, reference } = await sideBySide(shapes[1]!, 4, 3);
       for (const { memory } of [tested, reference]) {
-        memory.slots.forEach((slot, i) => fillNormals(flatView(memory, slot), i, 1));
+        for (const [i, slot] of memory.slots.entries()) fillNormals(flatView(memory, slot), i, 1);
         fillNormals(flatView(memory, memory.m), 11, 0.1);
         flatView(memory, memory.v).fill(0.2);
       }

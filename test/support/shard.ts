@@ -25,7 +25,8 @@ export function memoryFor(shape: ModelShape, precision: Precision, shards = 1, a
   const layout = parameterLayout(shape);
   const memory = allocateSharedMemory(layout, precision, shards, arena, reserved);
   const flat = flatView(memory, memory.parameters);
-  layout.places.forEach(({ offset, size }, i) => fillNormals(flat.subarray(offset, offset + size), 100 + i, 0.3));
+  for (const [i, { offset, size }] of layout.places.entries())
+    fillNormals(flat.subarray(offset, offset + size), 100 + i, 0.3);
   return memory;
 }
 
