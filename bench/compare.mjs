@@ -59,8 +59,10 @@ function runOnce(peer, steps) {
     .at(-1);
   if (status === 0 && line !== undefined) return { ...JSON.parse(line), peer: peer.name };
   if (error?.code === 'ETIMEDOUT') return { failure: `took more than ${timeLimitMs / 1000} s` };
+  // recap says first what is wrong, Python last.
   const said = (stderr ?? '').split('\n').filter((text) => text.trim() !== '');
-  return { failure: error?.message ?? said.at(-1) ?? `ended with status ${status}` };
+  const reason = peer.program === 'recap' ? said[0] : said.at(-1);
+  return { failure: error?.message ?? reason ?? `ended with status ${status}` };
 }
 
 function python(code) {
