@@ -13,7 +13,7 @@ const blockM: u32 = 96;
 /** Columns in a block of B that is packed on the way. */
 const blockN: u32 = 512;
 
-/** Places in the scratch memory, bytes (`sgemmScratchBytes`): an edge tile, what a panel's sums start from, the blocks. */
+/** Places in the scratch memory (`sgemmScratchBytes`): a tile at the edge, what sums start from, blocks of A and B. */
 const tileAt: usize = 0;
 const startAt: usize = tileAt + tileRows * tileColumns * 4;
 const blockAAt: usize = 256;

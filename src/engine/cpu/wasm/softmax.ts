@@ -19,11 +19,12 @@ function rowMaximum(row: usize, columns: u32): f32 {
   return m;
 }
 
-/** Lanes added to a running sum of four f64s held as two vectors. */
+/** Lanes 0 + 2 and 1 + 3, in float64. */
 // @ts-ignore: decorator
 @inline
 function widenedSum(x: v128): v128 {
-  return f64x2.add(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(i8x16.shuffle(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15)));
+  const high = v128.shuffle<f64>(x, x, 1, 1);
+  return f64x2.add(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(high));
 }
 
 export function softmaxLoss(scores: usize, targets: usize, rows: u32, V: u32, withGradient: i32): f64 {
