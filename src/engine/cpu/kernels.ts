@@ -8,6 +8,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
+import { UserError } from '../../errors.js';
 
 /** 1 for true, 0 for false. */
 export type Flag = 0 | 1;
@@ -163,7 +164,11 @@ export function packedBytes(N: number, K: number): number {
   return Math.ceil(N / panelColumns) * panelColumns * K * 4;
 }
 
-/** Compiles the kernels for this thread. */
+/**
+ * Compiles the kernels for this thread.
+ *
+ * @throws UserError when they are not built
+ */
 export function loadKernels(memory: WebAssembly.Memory, instructionSet = bestInstructionSet()): Kernels {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(read(files[instructionSet])), {
     env: { memory },
@@ -190,7 +195,7 @@ function read(name: string): Uint8Array<ArrayBuffer> {
   );
   const found = places.find((place) => existsSync(place));
   if (found === undefined) {
-    throw new Error(`The WebAssembly kernels are not built: ${places.at(-1)} is missing. Run: npm run build`);
+    throw new UserError(`The WebAssembly kernels are not built: ${places[0]} is missing. Run: npm run build`);
   }
   return readFileSync(found);
 }
