@@ -22,11 +22,11 @@ export { isTrueCaption } from './grammar.js';
 export type { Scene } from './scene.js';
 
 /** Goes up with every change of what is drawn or written, so that an older cache is not taken for it. */
-const version = 1;
+const version = 2;
 const counts = { train: { single: 500, pairs: 1100 }, val: { single: 60, pairs: 140 } };
 const captionsPerScene = 3;
 /** D of `fc7_pca` */
-const pcaColumns = 64;
+const pcaColumns = 96;
 
 export interface SceneEntry {
   /** Relative to the folder. */
