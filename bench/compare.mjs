@@ -52,6 +52,7 @@ function runOnce(peer, steps) {
     env: { ...process.env, ...peer.env },
     encoding: 'utf8',
     timeout: timeLimitMs,
+    killSignal: 'SIGKILL',
   });
   const line = (stdout ?? '')
     .split('\n')
@@ -99,6 +100,21 @@ function machine() {
     python('import torch; print("PyTorch", torch.__version__)'),
   ].filter((version) => version !== null);
   return `${cpu}, ${os.availableParallelism()} cores, ${os.type()} ${os.release()}; ${versions.join(', ')}`;
+}
+
+/** Processor time since boot, in ticks: of the whole machine, of it busy, and of this process and its ended children. */
+function processorTime() {
+  const [user, nice, system, idle, iowait] = readFileSync('/proc/stat', 'utf8').split(/\s+/).slice(1).map(Number);
+  const own = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ').slice(11, 15);
+  const busy = user + nice + system;
+  return { total: busy + idle + iowait, busy, own: own.reduce((sum, ticks) => sum + Number(ticks), 0) };
+}
+
+/** The share of the machine that other programs used since `before`; null where the system does not say. */
+function usedByOthers(before) {
+  if (before === null) return null;
+  const now = processorTime();
+  return Math.max(0, now.busy - before.busy - (now.own - before.own)) / (now.total - before.total);
 }
 
 function median(values) {
@@ -196,6 +212,7 @@ function main() {
 
   const results = kept.map(({ peer }) => ({ peer, lines: [] }));
   const rounds = Number(options.rounds);
+  const before = process.platform === 'linux' ? processorTime() : null;
   for (let round = 1; round <= rounds; round++) {
     console.error(`Round ${round} of ${rounds}, load ${os.loadavg()[0].toFixed(1)}`);
     for (const { peer, lines } of results) {
@@ -203,6 +220,11 @@ function main() {
       if (line.failure === undefined) lines.push(line);
       else notes.push(`Round ${round}: ${peer.name}, ${line.failure}`);
     }
+  }
+
+  const others = usedByOthers(before);
+  if (others > 0.03) {
+    notes.unshift(`NOT a quiet machine: other programs used ${(100 * others).toFixed(0)}% of it during the rounds.`);
   }
 
   const work = data ? `captions of ${options.data} at their own lengths` : 'COCO shape, captions at full length';
