@@ -1,5 +1,5 @@
 /** The entry file of a process that measures one supplier of matrix products and answers its parent. */
-import { type MeasurementJob, measure } from '../src/engine/cpu/blas/measure.js';
+import { type MeasurementJob, measure } from '../src/engine/cpu/measure.js';
 
 process.once('message', (job: MeasurementJob) => {
   let answer: object;

@@ -18,6 +18,8 @@ export interface Tensor {
   readonly block: number;
   /** The time step whose rows it holds, -1 if it belongs to none. */
   readonly step: number;
+  /** The lane it lies in, or null. */
+  readonly lane: Lane | null;
 }
 
 /** Every block starts on a cache line. */
@@ -27,7 +29,8 @@ export function aligned(bytes: number): number {
   return Math.ceil(bytes / blockAlignment) * blockAlignment;
 }
 
-interface Lane {
+/** A block in which each time step's rows lie at their packed position. */
+export interface Lane {
   readonly name: string;
   readonly columns: number;
   readonly offset: number;
@@ -75,10 +78,10 @@ export class Arena {
   }
 
   /** @param capacityRows rows that the block has room for, so that a larger tensor can have it later */
-  tensor(rows: number, columns: number, capacityRows = rows, step = -1): Tensor {
+  tensor(rows: number, columns: number, capacityRows = rows): Tensor {
     const block = aligned(capacityRows * columns * 4);
     const reused = this.takeFree(block);
-    return reused ? { ...reused, rows, columns, step } : { offset: this.take(block), rows, columns, block, step };
+    return { ...(reused ?? { offset: this.take(block), block }), rows, columns, step: -1, lane: null };
   }
 
   /** The smallest free block that is large enough. */
@@ -110,6 +113,13 @@ export class Arena {
       this.lanes.push(lane);
     }
     lane.filled[t] = 1;
-    return { offset: lane.offset + plan.offset[t]! * columns * 4, rows: plan.live[t]!, columns, block: 0, step: t };
+    return {
+      offset: lane.offset + plan.offset[t]! * columns * 4,
+      rows: plan.live[t]!,
+      columns,
+      block: 0,
+      step: t,
+      lane,
+    };
   }
 }

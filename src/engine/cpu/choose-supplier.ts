@@ -3,7 +3,7 @@ import type { EngineConfig } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import { libraryTitles } from './blas/blas-library.js';
 import { hasBf16, thisProcessor } from './blas/installed.js';
-import { type MeasuredSupplier, measuredSuppliers } from './blas/measured-suppliers.js';
+import { type MeasuredSupplier, measuredSuppliers } from './measured-suppliers.js';
 import { type CpuChoice, supplierTitle } from './supplier.js';
 
 export type CpuWanted = Extract<EngineConfig, { name: 'cpu' }>;

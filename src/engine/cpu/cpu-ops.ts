@@ -4,7 +4,8 @@ import type { StepPlan } from '../../model/step-plan.js';
 import type { GradientOptions, MatmulOptions, Ops } from '../engine.js';
 import type { Arena, Tensor } from './arena.js';
 import type { Kernels } from './kernels.js';
-import type { Products } from './products.js';
+import type { Products, WeightUse } from './products.js';
+import { RoundedOperands } from './rounded-operands.js';
 
 /** What one run works with. */
 export interface RunContext {
@@ -26,8 +27,8 @@ export interface RunContext {
   isParameter(tensor: Tensor): boolean;
 }
 
-/** Time steps from which on it pays to prepare a weight matrix that each of them uses. */
-const repeatedFrom = 3;
+/** Time steps of a plan from which on it pays to prepare weights. */
+const preparedFrom = 3;
 
 export class CpuOps implements Ops<Tensor> {
   readonly plan: StepPlan;
@@ -38,6 +39,8 @@ export class CpuOps implements Ops<Tensor> {
   private readonly arena: Arena;
   private readonly kernels: Kernels;
   private readonly products: Products;
+  /** Null where products take float32. */
+  private readonly rounded: RoundedOperands | null;
   /** Prepared weights of this run, by offset of the plain matrix and way of use. */
   private readonly prepared = new Map<string, number>();
 
@@ -46,6 +49,8 @@ export class CpuOps implements Ops<Tensor> {
     this.arena = context.arena;
     this.kernels = context.kernels;
     this.products = context.products;
+    this.rounded =
+      context.products.operands === 'bf16' ? new RoundedOperands(context.arena, context.kernels, context.plan) : null;
   }
 
   matmul(a: Tensor, b: Tensor, options: MatmulOptions<Tensor> = {}): Tensor {
@@ -56,18 +61,21 @@ export class CpuOps implements Ops<Tensor> {
     if (K !== (transposeB ? b.columns : b.rows)) {
       throw new Error(`matmul of (${M},${K}) and (${transposeB ? b.columns : b.rows},${N})`);
     }
-    const stepProduct =
-      !transposeA && M <= this.plan.rows && this.plan.steps >= repeatedFrom && this.context.isParameter(b);
-    // The gradient handed to the step before has more rows there, and takes over this one's block.
-    const capacity = stepProduct && transposeB ? this.plan.rows : M;
-    const c = gradientOf ? this.inSlot(gradientOf, M, N) : this.arena.tensor(M, N, capacity);
+    const everyStep = a.step >= 0;
+    // What a time step hands to the next has fewer rows than the next one's, which takes over its block.
+    const capacity = everyStep && transposeB ? this.plan.rows : M;
+    const c = gradientOf ? this.inSlot(gradientOf, M, N) : this.allocate(M, N, capacity);
     const biasOffset = bias ? bias.offset : 0;
     const scratch = this.scratchFor(M, N, K);
-    const prepared = stepProduct ? this.preparedWeights(b, transposeB, N, K) : 0;
+    const aOffset = this.operand(a);
+    const use = { transposeB, everyStep, bias: bias !== undefined };
+    const byWeights = !transposeA && this.plan.steps >= preparedFrom && this.context.isParameter(b);
+    const prepared = byWeights ? this.preparedWeights(b, use, N, K) : 0;
     if (prepared) {
-      this.products.multiplyPrepared(transposeB, M, N, K, a.offset, prepared, c.offset, biasOffset, scratch);
+      this.products.multiplyPrepared(transposeB, M, N, K, aOffset, prepared, c.offset, biasOffset, scratch);
     } else {
-      this.products.multiply(transposeA, transposeB, M, N, K, a.offset, b.offset, c.offset, biasOffset, scratch);
+      const bOffset = this.operand(b);
+      this.products.multiply(transposeA, transposeB, M, N, K, aOffset, bOffset, c.offset, biasOffset, scratch);
     }
     return c;
   }
@@ -79,29 +87,31 @@ export class CpuOps implements Ops<Tensor> {
   }
 
   zeros(rows: number, columns: number): Tensor {
-    const out = this.arena.tensor(rows, columns);
+    const out = this.allocate(rows, columns);
     this.kernels.zero(out.offset, rows * columns * 4);
     return out;
   }
 
   firstRows(a: Tensor, rows: number): Tensor {
-    return rows === a.rows ? a : { offset: a.offset, rows, columns: a.columns, block: 0, step: a.step };
+    return rows === a.rows ? a : { offset: a.offset, rows, columns: a.columns, block: 0, step: a.step, lane: a.lane };
   }
 
   stepRows(packed: Tensor, t: number): Tensor {
     const { offset, live } = this.plan;
     const { columns } = packed;
-    return { offset: packed.offset + offset[t]! * columns * 4, rows: live[t]!, columns, block: 0, step: t };
+    return { offset: packed.offset + offset[t]! * columns * 4, rows: live[t]!, columns, block: 0, step: t, lane: null };
   }
 
   pack(steps: readonly Tensor[]): Tensor {
     const { offset, tokens } = this.plan;
     const { columns, offset: first } = steps[0]!;
     if (steps.every((step, t) => step.offset === first + offset[t]! * columns * 4)) {
-      return { offset: first, rows: tokens, columns, block: 0, step: -1 };
+      const packed = { offset: first, rows: tokens, columns, block: 0, step: -1, lane: null };
+      this.rounded?.pack(steps, packed);
+      return packed;
     }
     this.copiedPacks++;
-    const out = this.arena.tensor(tokens, columns);
+    const out = this.allocate(tokens, columns);
     steps.forEach((step, t) => {
       this.kernels.copy(step.offset, out.offset + offset[t]! * columns * 4, step.rows * columns * 4);
     });
@@ -109,7 +119,7 @@ export class CpuOps implements Ops<Tensor> {
   }
 
   embed(table: Tensor): Tensor {
-    const out = this.arena.tensor(this.plan.inputs, table.columns);
+    const out = this.allocate(this.plan.inputs, table.columns);
     this.kernels.gatherRows(table.offset, this.context.words, out.rows, out.columns, out.offset);
     return out;
   }
@@ -126,7 +136,7 @@ export class CpuOps implements Ops<Tensor> {
 
   sumByInput(packed: Tensor): Tensor {
     const { inputs } = this.plan;
-    const out = this.arena.tensor(inputs, packed.columns);
+    const out = this.allocate(inputs, packed.columns);
     this.kernels.sumByInput(packed.offset, this.context.inputOf, packed.rows, packed.columns, inputs, out.offset);
     return out;
   }
@@ -150,7 +160,7 @@ export class CpuOps implements Ops<Tensor> {
     const { rows } = recurrent;
     const H = prevC.columns;
     const gates = { ...recurrent, step: t };
-    const c = this.arena.tensor(rows, H);
+    const c = this.allocate(rows, H);
     const h = this.arena.laneRows('h', this.plan, t, H);
     const inputs = this.inputRows(t);
     this.kernels.lstmCell(x.offset, inputs, gates.offset, prevC.offset, c.offset, h.offset, rows, H);
@@ -167,7 +177,7 @@ export class CpuOps implements Ops<Tensor> {
   ): { da: Tensor; dc: Tensor } {
     const { rows, columns: H } = c;
     const da = this.stepResult('da', gates.step, rows, 4 * H);
-    const dc = this.arena.tensor(rows, H, this.plan.rows);
+    const dc = this.allocate(rows, H, this.plan.rows);
     this.kernels.lstmCellBackward(
       gates.offset,
       prevC.offset,
@@ -196,7 +206,7 @@ export class CpuOps implements Ops<Tensor> {
 
   /** (M,1) as int32. */
   argmax(a: Tensor): Tensor {
-    const out = this.arena.tensor(a.rows, 1);
+    const out = this.allocate(a.rows, 1);
     this.kernels.argmaxRows(a.offset, a.rows, a.columns, out.offset);
     return out;
   }
@@ -210,7 +220,7 @@ export class CpuOps implements Ops<Tensor> {
       scores.columns,
       withGradient,
     );
-    return this.arena.tensor(1, 1);
+    return this.allocate(1, 1);
   }
 
   private inputRows(t: number): number {
@@ -218,15 +228,15 @@ export class CpuOps implements Ops<Tensor> {
   }
 
   private stepResult(lane: string, step: number, rows: number, columns: number): Tensor {
-    return step >= 0 ? this.arena.laneRows(lane, this.plan, step, columns) : this.arena.tensor(rows, columns);
+    return step >= 0 ? this.arena.laneRows(lane, this.plan, step, columns) : this.allocate(rows, columns);
   }
 
   private result(rows: number, columns: number, { gradientOf }: GradientOptions): Tensor {
-    return gradientOf ? this.inSlot(gradientOf, rows, columns) : this.arena.tensor(rows, columns);
+    return gradientOf ? this.inSlot(gradientOf, rows, columns) : this.allocate(rows, columns);
   }
 
   private inSlot(name: ParameterName, rows: number, columns: number): Tensor {
-    return { offset: this.context.gradientSlot(name), rows, columns, block: 0, step: -1 };
+    return { offset: this.context.gradientSlot(name), rows, columns, block: 0, step: -1, lane: null };
   }
 
   private scratchFor(M: number, N: number, K: number): number {
@@ -237,16 +247,27 @@ export class CpuOps implements Ops<Tensor> {
     return this.context.scratch;
   }
 
-  private preparedWeights(b: Tensor, transposeB: boolean, N: number, K: number): number {
-    const bytes = this.products.preparedBytes(transposeB, N, K);
+  /** Where a product reads this tensor. */
+  private operand(tensor: Tensor): number {
+    return this.rounded ? this.rounded.of(tensor) : tensor.offset;
+  }
+
+  private preparedWeights(b: Tensor, use: WeightUse, N: number, K: number): number {
+    const bytes = this.products.preparedBytes(use, N, K);
     if (bytes === 0) return 0;
-    const key = `${b.offset} ${transposeB}`;
+    const key = `${b.offset} ${use.transposeB}`;
     let prepared = this.prepared.get(key);
     if (prepared === undefined) {
       prepared = this.arena.take(bytes);
-      this.products.prepare(transposeB, N, K, b.offset, prepared, this.context.scratch);
+      this.products.prepare(use.transposeB, N, K, this.operand(b), prepared);
       this.prepared.set(key, prepared);
     }
     return prepared;
+  }
+
+  private allocate(rows: number, columns: number, capacityRows = rows): Tensor {
+    const tensor = this.arena.tensor(rows, columns, capacityRows);
+    this.rounded?.forget(tensor.offset);
+    return tensor;
   }
 }

@@ -3,7 +3,7 @@ import { platform } from 'node:os';
 import type { EngineListing } from '../engine-listing.js';
 import { nativeLibraries } from './blas/blas-library.js';
 import { hasBf16, thisProcessor } from './blas/installed.js';
-import { type MeasuredSupplier, measuredSuppliers } from './blas/measured-suppliers.js';
+import { type MeasuredSupplier, measuredSuppliers } from './measured-suppliers.js';
 import { supplierTitle } from './supplier.js';
 
 export async function listSuppliers(): Promise<EngineListing[]> {

@@ -1,12 +1,10 @@
 /** Who supplies the matrix products of the cpu engine: plain data, recorded with a run and handed to its workers. */
 import type { EngineDescription, SharedMemory } from '../engine.js';
 import { type BlasLibrary, libraryTitles, type NativeLibrary, openBlas } from './blas/blas-library.js';
-import { bf16Products, bf16Sizes, float32Products, float32Sizes } from './blas/native-products.js';
+import { type BlockedWeights, nativeProductSizes, nativeProducts } from './blas/native-products.js';
 import { type Kernels, loadKernels } from './kernels.js';
-import type { ProductSizes, Products } from './products.js';
+import type { ElementType, ProductSizes, Products } from './products.js';
 import { wasmProductSizes, wasmProducts } from './wasm-products.js';
-
-export type CpuPrecision = 'float32' | 'bf16';
 
 export interface NativeSupplier {
   readonly library: NativeLibrary;
@@ -15,19 +13,20 @@ export interface NativeSupplier {
   readonly version: string;
   /** Value of OPENBLAS_CORETYPE, null where the library chooses for itself. */
   readonly coreType: string | null;
+  readonly blockedWeights: BlockedWeights;
 }
 
 export type Supplier = { readonly library: 'wasm' } | NativeSupplier;
 
 export interface CpuChoice {
   readonly name: 'cpu';
-  readonly precision: CpuPrecision;
+  readonly precision: ElementType;
   readonly supplier: Supplier;
 }
 
 export function productSizes({ precision, supplier }: CpuChoice): ProductSizes {
   if (supplier.library === 'wasm') return wasmProductSizes;
-  return precision === 'bf16' ? bf16Sizes : float32Sizes;
+  return nativeProductSizes(precision, supplier.blockedWeights);
 }
 
 /** Held until the process ends: unloading a library under a thread that still runs in it would crash. */
@@ -70,8 +69,7 @@ export function libraryEnvironment(coreType: string | null): Record<string, stri
 
 export function openProducts({ precision, supplier }: CpuChoice, kernels: Kernels, shared: SharedMemory): Products {
   if (supplier.library === 'wasm') return wasmProducts(kernels);
-  const blas = load(supplier);
-  return (precision === 'bf16' ? bf16Products : float32Products)(blas, kernels, shared.memory);
+  return nativeProducts(load(supplier), precision, supplier.blockedWeights, kernels, shared.memory);
 }
 
 export function describeCpu(choice: CpuChoice, notes: readonly string[]): EngineDescription {
@@ -90,7 +88,13 @@ export function describeCpu(choice: CpuChoice, notes: readonly string[]): Engine
 /** "OpenBLAS 0.3.21 (SkylakeX)", "oneDNN 2.6.3 in bfloat16", "WebAssembly". */
 export function supplierTitle({ precision, supplier }: Pick<CpuChoice, 'precision' | 'supplier'>): string {
   if (supplier.library === 'wasm') return 'WebAssembly';
-  const { library, version, coreType } = supplier;
-  const words = [libraryTitles[library], version, coreType && `(${coreType})`, precision === 'bf16' && 'in bfloat16'];
+  const { library, version, coreType, blockedWeights } = supplier;
+  const words = [
+    libraryTitles[library],
+    version,
+    coreType && `(${coreType})`,
+    precision === 'bf16' && 'in bfloat16',
+    blockedWeights !== 'none' && `with ${blockedWeights} weights blocked`,
+  ];
   return words.filter((word) => word).join(' ');
 }

@@ -3,8 +3,9 @@ import { type Kernels, packedBytes, sgemmScratchBytes } from './kernels.js';
 import type { ProductSizes, Products } from './products.js';
 
 export const wasmProductSizes: ProductSizes = {
+  operands: 'float32',
   scratchBytes: () => sgemmScratchBytes,
-  preparedBytes: (_transposeB, N, K) => packedBytes(N, K),
+  preparedBytes: (_use, N, K) => packedBytes(N, K),
 };
 
 export function wasmProducts(kernels: Kernels): Products {

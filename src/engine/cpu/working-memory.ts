@@ -111,7 +111,7 @@ const idleKernels = new Proxy({}, { get: () => () => 0 }) as Kernels;
 function idleProducts(sizes: ProductSizes): Products & { largestScratch(): number } {
   let largest = 0;
   return {
-    preparedBytes: sizes.preparedBytes,
+    ...sizes,
     scratchBytes(M, N, K) {
       const bytes = sizes.scratchBytes(M, N, K);
       largest = Math.max(largest, bytes);

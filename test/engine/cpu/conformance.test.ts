@@ -1,6 +1,8 @@
 import { nativeLibraries } from '../../../src/engine/cpu/blas/blas-library.js';
 import { installedLibraries } from '../../../src/engine/cpu/blas/installed.js';
-import type { CpuChoice, CpuPrecision } from '../../../src/engine/cpu/supplier.js';
+import type { BlockedWeights } from '../../../src/engine/cpu/blas/native-products.js';
+import type { ElementType } from '../../../src/engine/cpu/products.js';
+import type { CpuChoice } from '../../../src/engine/cpu/supplier.js';
 import { describeWith } from '../../support/requirements.js';
 import { runConformance } from '../conformance.js';
 
@@ -13,9 +15,13 @@ runConformance({
   tolerance,
 });
 
-function choiceOf(library: (typeof nativeLibraries)[number], precision: CpuPrecision): CpuChoice {
+function choiceOf(
+  library: (typeof nativeLibraries)[number],
+  precision: ElementType,
+  blockedWeights: BlockedWeights = 'none',
+): CpuChoice {
   const { path } = installedLibraries().find((installed) => installed.library === library)!;
-  return { name: 'cpu', precision, supplier: { library, path, version: '', coreType: null } };
+  return { name: 'cpu', precision, supplier: { library, path, version: '', coreType: null, blockedWeights } };
 }
 
 for (const library of nativeLibraries) {
@@ -24,17 +30,26 @@ for (const library of nativeLibraries) {
   });
 }
 
+describeWith({ blas: 'onednn' }, 'with onednn and blocked weights', () => {
+  for (const blocked of ['most', 'all'] as const) {
+    const choice = () => choiceOf('onednn', 'float32', blocked);
+    runConformance({ name: `cpu (onednn, ${blocked} weights blocked)`, choice, tolerance });
+  }
+});
+
 describeWith({ bf16: true }, 'with onednn in bfloat16', () => {
-  runConformance({
-    name: 'cpu (onednn bf16)',
-    choice: () => choiceOf('onednn', 'bf16'),
-    // Each operand of a product keeps 8 bits, so a product of a few factors in a chain is off by a few 2^-8.
-    tolerance: 8 * 2 ** -8,
-    skip: [
-      {
-        reason: 'rounding to bfloat16 swaps words whose scores are close',
-        cases: ['captions images like the reference, rnn', 'captions images like the reference, lstm'],
-      },
-    ],
-  });
+  for (const blocked of ['none', 'all'] as const) {
+    runConformance({
+      name: `cpu (onednn bf16, ${blocked} weights blocked)`,
+      choice: () => choiceOf('onednn', 'bf16', blocked),
+      // Each operand of a product keeps 8 bits, so a product of a few factors in a chain is off by a few 2^-8.
+      tolerance: 8 * 2 ** -8,
+      skip: [
+        {
+          reason: 'rounding to bfloat16 swaps words whose scores are close',
+          cases: ['captions images like the reference, rnn', 'captions images like the reference, lstm'],
+        },
+      ],
+    });
+  }
 });

@@ -8,7 +8,7 @@ const columns = 3;
 function makeSlot() {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const words = 1024;
-  const gradient = { offset: 2048, rows: 0, columns, block: 0, step: -1 };
+  const gradient = { offset: 2048, rows: 0, columns, block: 0, step: -1, lane: null };
   const table = new Float32Array(memory.buffer, 4096, rows * columns);
   const record = new Int32Array(memory.buffer, 512, usedRowsBytes(rows) / 4);
   const open = () => new EmbeddingSlot(memory, 512, 4096, rows, columns, loadKernels(memory));

@@ -1,5 +1,7 @@
 /** One native library of matrix products, called through koffi on addresses of the shared memory. */
 import koffi from 'koffi';
+import type { ElementType } from '../products.js';
+import { OneDnnMatmul } from './onednn-matmul.js';
 
 export const nativeLibraries = ['onednn', 'openblas', 'mkl', 'blis', 'accelerate'] as const;
 export type NativeLibrary = (typeof nativeLibraries)[number];
@@ -32,6 +34,8 @@ export interface BlasLibrary {
   readonly sgemm: Gemm;
   /** A and B in bfloat16, C in float32; null where the library or its build has none. */
   readonly bf16gemm: Gemm | null;
+  /** Products with weights in a layout of the library's own. @throws Error where it has none */
+  blockedMatmul(type: ElementType): OneDnnMatmul;
   /** "0.3.21", or "" where the library does not tell. */
   readonly version: string;
   /** What the library calls the kernels that it chose for this processor, or "". */
@@ -69,6 +73,9 @@ function openCblas(handle: Handle): BlasLibrary {
       sgemm(rowMajor, opA, opB, M, N, K, 1, a, lda, b, ldb, beta, c, ldc);
     },
     bf16gemm: null,
+    blockedMatmul: () => {
+      throw new Error('the library has no layout of its own for weights');
+    },
     version: cblasVersion(handle),
     kernels: optional(handle, 'const char *openblas_get_corename()')?.() ?? '',
     useOneThread: threadSetter(handle),
@@ -105,6 +112,7 @@ function openOneDnn(handle: Handle): BlasLibrary {
   const bf16 = optional(handle, prototype('dnnl_gemm_bf16bf16f32'));
   return {
     sgemm: gemm('dnnl_sgemm', handle.func(prototype('dnnl_sgemm'))),
+    blockedMatmul: (type) => new OneDnnMatmul(handle, type),
     bf16gemm: bf16 ? gemm('dnnl_gemm_bf16bf16f32', bf16) : null,
     version: oneDnnVersion(handle),
     kernels: '',

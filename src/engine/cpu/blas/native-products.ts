@@ -1,72 +1,61 @@
-/** Matrix products by a native library, in float32 or with operands rounded to bfloat16. */
-
-import { aligned } from '../arena.js';
+/** Matrix products by a native library, of float32 or bfloat16 operands, summed in float32. */
 import type { Kernels } from '../kernels.js';
-import type { ProductSizes, Products } from '../products.js';
+import type { ElementType, ProductSizes, Products, WeightUse } from '../products.js';
 import { type BlasLibrary, baseAddress } from './blas-library.js';
 
-export const float32Sizes: ProductSizes = { scratchBytes: () => 0, preparedBytes: () => 0 };
+/**
+ * Which weights are laid out once a run in a layout of the library's own, instead of in each call: none, all, or all but
+ * those of the forward time steps, whose results then stay in the cache for the cell that follows.
+ */
+export type BlockedWeights = 'none' | 'most' | 'all';
+
+/** Granularity, in rows and columns, of the layouts that oneDNN picks for weights. */
+const largestBlock = 64;
+
+export function nativeProductSizes(operands: ElementType, blocked: BlockedWeights): ProductSizes {
+  const isBlocked = ({ transposeB, everyStep, bias }: WeightUse) =>
+    blocked === 'all' || (blocked === 'most' && ((transposeB && everyStep) || bias));
+  return {
+    operands,
+    scratchBytes: () => 0,
+    preparedBytes: (use, N, K) => (isBlocked(use) ? blockedBytesAtMost(operands, N, K) : 0),
+  };
+}
 
 /** @param memory kept alive by the caller for as long as the products are in use */
-export function float32Products(blas: BlasLibrary, kernels: Kernels, memory: WebAssembly.Memory): Products {
+export function nativeProducts(
+  blas: BlasLibrary,
+  operands: ElementType,
+  blocked: BlockedWeights,
+  kernels: Kernels,
+  memory: WebAssembly.Memory,
+): Products {
   const base = baseAddress(memory);
+  const gemm = operands === 'bf16' ? blas.bf16gemm : blas.sgemm;
+  if (!gemm) throw new Error('the library has no bfloat16 products');
+  const matmul = blocked === 'none' ? null : blas.blockedMatmul(operands);
   return {
-    ...float32Sizes,
+    ...nativeProductSizes(operands, blocked),
     multiply(transposeA, transposeB, M, N, K, a, b, c, bias) {
       if (bias) fillRows(kernels, bias, M, N, c);
       const lda = transposeA ? M : K;
       const ldb = transposeB ? K : N;
-      blas.sgemm(transposeA, transposeB, M, N, K, base + a, lda, base + b, ldb, bias ? 1 : 0, base + c, N);
+      gemm(transposeA, transposeB, M, N, K, base + a, lda, base + b, ldb, bias ? 1 : 0, base + c, N);
     },
-    prepare: notPrepared,
-    multiplyPrepared: notPrepared,
+    prepare(transposeB, N, K, b, prepared) {
+      const bytes = matmul!.blockedBytes(transposeB, N, K);
+      if (bytes > blockedBytesAtMost(operands, N, K)) throw new Error(`weights (${K},${N}) take ${bytes} bytes`);
+      matmul!.reorder(transposeB, N, K, base + b, base + prepared);
+    },
+    multiplyPrepared(transposeB, M, N, K, a, prepared, c, bias) {
+      matmul!.multiply(transposeB, M, N, K, base + a, base + prepared, base + c, bias && base + bias);
+    },
   };
 }
 
-export const bf16Sizes: ProductSizes = {
-  scratchBytes: (M, N, K) => aligned(M * K * 2) + aligned(K * N * 2),
-  preparedBytes: (_transposeB, N, K) => N * K * 2,
-};
-
-/** Operands are rounded to bfloat16; products are summed, and results kept, in float32. */
-export function bf16Products(blas: BlasLibrary, kernels: Kernels, memory: WebAssembly.Memory): Products {
-  const base = baseAddress(memory);
-  const gemm = blas.bf16gemm;
-  if (!gemm) throw new Error('the library has no bfloat16 products');
-  const round = (from: number, to: number, size: number) => kernels.toBf16(from, size, to, size, 1, size);
-  return {
-    ...bf16Sizes,
-    multiply(transposeA, transposeB, M, N, K, a, b, c, bias, scratch) {
-      const roundedB = scratch + aligned(M * K * 2);
-      round(a, scratch, M * K);
-      round(b, roundedB, K * N);
-      if (bias) fillRows(kernels, bias, M, N, c);
-      const lda = transposeA ? M : K;
-      const ldb = transposeB ? K : N;
-      gemm(transposeA, transposeB, M, N, K, base + scratch, lda, base + roundedB, ldb, bias ? 1 : 0, base + c, N);
-    },
-    prepare(_transposeB, N, K, b, prepared) {
-      round(b, prepared, N * K);
-    },
-    multiplyPrepared(transposeB, M, N, K, a, prepared, c, bias, scratch) {
-      round(a, scratch, M * K);
-      if (bias) fillRows(kernels, bias, M, N, c);
-      gemm(
-        false,
-        transposeB,
-        M,
-        N,
-        K,
-        base + scratch,
-        K,
-        base + prepared,
-        transposeB ? K : N,
-        bias ? 1 : 0,
-        base + c,
-        N,
-      );
-    },
-  };
+function blockedBytesAtMost(type: ElementType, N: number, K: number): number {
+  const rounded = (size: number) => Math.ceil(size / largestBlock) * largestBlock;
+  return rounded(N) * rounded(K) * (type === 'bf16' ? 2 : 4);
 }
 
 /** Every row of c (M,N) becomes `row` (N), for a product that adds to it. */
@@ -76,8 +65,4 @@ function fillRows(kernels: Kernels, row: number, M: number, N: number, c: number
   for (let filled = 1; filled < M; filled *= 2) {
     kernels.copy(c, c + filled * width, Math.min(filled, M - filled) * width);
   }
-}
-
-function notPrepared(): never {
-  throw new Error('weights of this supplier are used as they are');
 }

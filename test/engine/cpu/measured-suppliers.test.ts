@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { measuredSuppliers } from '../../../../src/engine/cpu/blas/measured-suppliers.js';
-import { chooseSupplier } from '../../../../src/engine/cpu/choose-supplier.js';
+import { chooseSupplier } from '../../../src/engine/cpu/choose-supplier.js';
+import { measuredSuppliers } from '../../../src/engine/cpu/measured-suppliers.js';
 
 let folder: string;
 

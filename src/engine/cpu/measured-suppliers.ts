@@ -7,10 +7,9 @@ import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../../../files/atomic-file.js';
-import { cacheFolder } from '../../../files/cache-folder.js';
-import { workerFile } from '../../../training/worker-files.js';
-import { libraryEnvironment, type Supplier } from '../supplier.js';
+import { writeFileAtomically } from '../../files/atomic-file.js';
+import { cacheFolder } from '../../files/cache-folder.js';
+import { workerFile } from '../../training/worker-files.js';
 import {
   hasBf16,
   installedLibraries,
@@ -18,13 +17,14 @@ import {
   type Processor,
   realFile,
   thisProcessor,
-} from './installed.js';
+} from './blas/installed.js';
 import type { Measurement, MeasurementJob } from './measure.js';
+import { libraryEnvironment, type Supplier } from './supplier.js';
 
 export interface MeasuredSupplier {
   readonly supplier: Supplier;
   readonly precision: 'float32' | 'bf16';
-  /** Milliseconds that the products of one training step took; null where the supplier does not work. */
+  /** Milliseconds that a forward and backward pass took; null where the supplier does not work. */
   readonly milliseconds: number | null;
   readonly gflops: number | null;
   /** Why it does not work. */
@@ -32,7 +32,7 @@ export interface MeasuredSupplier {
 }
 
 /** Raised when what is measured, or how, changes. */
-const cacheVersion = 1;
+const cacheVersion = 2;
 const longestMs = 20_000;
 
 export async function measuredSuppliers(): Promise<readonly MeasuredSupplier[]> {
@@ -51,7 +51,7 @@ export async function measuredSuppliers(): Promise<readonly MeasuredSupplier[]> 
   for (const job of jobs(installed, processor)) {
     if (broken.has(job.path)) continue;
     const found = await tryOut(job);
-    if (found.reason !== null && job.coreType === null) broken.add(job.path);
+    if (found.reason !== null && job.coreType === null && job.blockedWeights === 'none') broken.add(job.path);
     measured.push(found);
   }
   const distinct = withoutDuplicates(measured);
@@ -64,20 +64,30 @@ interface Job extends MeasurementJob {
 }
 
 function jobs(installed: readonly { library: MeasurementJob['library']; path: string }[], processor: Processor): Job[] {
-  const list: Job[] = [{ library: 'wasm', path: '', precision: 'float32', coreType: null }];
+  const plain = { precision: 'float32', coreType: null, blockedWeights: 'none' } as const;
+  const list: Job[] = [{ ...plain, library: 'wasm', path: '' }];
   for (const { library, path } of installed) {
-    const coreTypes = library === 'openblas' ? [null, ...openBlasCoreTypes(processor)] : [null];
-    for (const coreType of coreTypes) list.push({ library, path, precision: 'float32', coreType });
-    if (library === 'onednn' && hasBf16(processor)) list.push({ library, path, precision: 'bf16', coreType: null });
+    list.push({ ...plain, library, path });
+    if (library === 'openblas') {
+      for (const coreType of openBlasCoreTypes(processor)) list.push({ ...plain, library, path, coreType });
+    }
+    if (library === 'onednn') {
+      for (const blockedWeights of ['most', 'all'] as const) list.push({ ...plain, library, path, blockedWeights });
+      if (hasBf16(processor)) {
+        for (const blockedWeights of ['none', 'most', 'all'] as const) {
+          list.push({ ...plain, library, path, precision: 'bf16', blockedWeights });
+        }
+      }
+    }
   }
   return list;
 }
 
 async function tryOut(job: Job): Promise<MeasuredSupplier> {
-  const { library, path, precision, coreType } = job;
+  const { library, path, precision, coreType, blockedWeights } = job;
   const answer = await runJob(job);
   const supplierOf = (version: string, kernels: string): Supplier =>
-    library === 'wasm' ? { library } : { library, path, version, coreType: kernels || null };
+    library === 'wasm' ? { library } : { library, path, version, coreType: kernels || null, blockedWeights };
   if ('reason' in answer) {
     return {
       supplier: supplierOf('', coreType ?? ''),
@@ -114,7 +124,7 @@ function withoutDuplicates(measured: readonly MeasuredSupplier[]): MeasuredSuppl
 
 type Answer = { readonly measurement: Measurement } | { readonly reason: string };
 
-function runJob({ library, path, precision, coreType }: Job): Promise<Answer> {
+function runJob({ coreType, ...job }: Job): Promise<Answer> {
   return new Promise((resolve) => {
     const child = fork(workerFile('measure-blas'), [], {
       env: { ...process.env, ...libraryEnvironment(coreType) },
@@ -123,7 +133,6 @@ function runJob({ library, path, precision, coreType }: Job): Promise<Answer> {
       timeout: longestMs,
       killSignal: 'SIGKILL',
     });
-    const job: MeasurementJob = { library, path, precision };
     child.on('message', (answer) => resolve(answer as Answer));
     child.on('error', (error) => resolve({ reason: error.message }));
     child.on('exit', (code, signal) => {
