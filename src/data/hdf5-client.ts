@@ -55,7 +55,7 @@ export class Hdf5Thread {
   }
 
   private async ask(request: ThreadRequest): Promise<ThreadReply> {
-    this.thread ??= new Worker(threadFile, { stdout: true, stderr: true });
+    this.thread ??= new Worker(threadFile, { stdout: true, stderr: true, execArgv: [] });
     const { thread, patience } = this;
     return await new Promise<ThreadReply>((resolve, reject) => {
       const finish = (then: () => void) => {
@@ -64,12 +64,12 @@ export class Hdf5Thread {
         then();
       };
       /** Whatever state the library is in: the next request gets a new thread. */
-      const abandon = async (hung: boolean, reason: string) => {
+      const abandon = async (error: Error) => {
         finish(() => {});
         await this.close();
-        reject(new Hdf5Failure(hung, reason));
+        reject(error);
       };
-      const wait = () => setTimeout(() => abandon(true, `no progress in ${patience} ms`), patience);
+      const wait = () => setTimeout(() => abandon(new Hdf5Failure(true, `no progress in ${patience} ms`)), patience);
       const onMessage = (reply: ThreadReply) => {
         if (reply.kind === 'progress') {
           clearTimeout(timer);
@@ -77,8 +77,9 @@ export class Hdf5Thread {
         } else if (reply.kind === 'failed') finish(() => reject(new Hdf5Failure(false, reply.reason)));
         else finish(() => resolve(reply));
       };
-      const onError = (error: Error) => abandon(false, error.message);
-      const onExit = () => abandon(false, 'the thread ended');
+      // What has a code comes from Node, as when the thread's file is missing, and not from the library.
+      const onError = (error: Error) => abandon('code' in error ? error : new Hdf5Failure(false, error.message));
+      const onExit = () => abandon(new Hdf5Failure(false, 'the thread ended'));
       let timer = wait();
       thread.on('message', onMessage).on('error', onError).on('exit', onExit);
       thread.postMessage(request);

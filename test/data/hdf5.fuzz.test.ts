@@ -17,10 +17,7 @@ const expected = {
 
 const folder = temporaryFolder();
 const reader = new Hdf5Reader(20_000);
-afterAll(async () => {
-  await reader.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => reader.close());
 
 async function wholeFile(format: FileFormat, packed: boolean): Promise<Buffer> {
   const path = join(folder, `${format}-${packed}.h5`);

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,7 +21,6 @@ beforeAll(async () => {
 afterAll(() => {
   if (before === undefined) delete process.env.RECAP_CACHE_DIR;
   else process.env.RECAP_CACHE_DIR = before;
-  rmSync(cache, { recursive: true });
 });
 
 const caption = ({ vocabulary, val }: Dataset, row: number) =>

@@ -1,8 +1,9 @@
 /** A data set of a few rows in the CS231n layout, to be read as it is or spoiled in one place. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { File, type Group, type GuessableDataTypes, ready } from 'h5wasm/node';
+import { afterAll } from 'vitest';
 import type { DataConfig } from '../../src/data/dataset.js';
 
 export interface TableSpec {
@@ -16,8 +17,16 @@ export interface TableSpec {
 
 export type Tables = Readonly<Record<string, TableSpec>>;
 
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Gone when the tests of the file are over. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'recap-data-'));
+  const folder = mkdtempSync(join(tmpdir(), 'recap-data-'));
+  folders.push(folder);
+  return folder;
 }
 
 export type FileFormat = 'newest' | 'oldest';
