@@ -28,7 +28,8 @@ export async function chooseSupplier(wanted: CpuWanted, recorded?: CpuChoice): P
   if (!best) throw new UserError(whyNone(wanted, fitting));
   const notes: string[] = [];
   for (const { supplier, precision, reason } of fitting) {
-    if (reason !== null && supplier.library !== 'wasm' && supplier.coreType === null) {
+    // Kernels and layouts that a library lacks are no news; a library that does not work at all is.
+    if (reason !== null && supplier.library !== 'wasm' && !supplier.kernels && supplier.blockedWeights === 'none') {
       notes.push(`${supplierTitle({ precision, supplier })} is not used: ${reason}.`);
     }
   }

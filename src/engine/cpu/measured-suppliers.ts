@@ -32,7 +32,7 @@ export interface MeasuredSupplier {
 }
 
 /** Raised when what is measured, or how, changes. */
-const cacheVersion = 2;
+const cacheVersion = 3;
 const longestMs = 20_000;
 
 export async function measuredSuppliers(): Promise<readonly MeasuredSupplier[]> {
@@ -51,7 +51,7 @@ export async function measuredSuppliers(): Promise<readonly MeasuredSupplier[]> 
   for (const job of jobs(installed, processor)) {
     if (broken.has(job.path)) continue;
     const found = await tryOut(job);
-    if (found.reason !== null && job.coreType === null && job.blockedWeights === 'none') broken.add(job.path);
+    if (found.reason !== null && job.coreType === '' && job.blockedWeights === 'none') broken.add(job.path);
     measured.push(found);
   }
   const distinct = withoutDuplicates(measured);
@@ -60,11 +60,12 @@ export async function measuredSuppliers(): Promise<readonly MeasuredSupplier[]> 
 }
 
 interface Job extends MeasurementJob {
-  readonly coreType: string | null;
+  /** The core type that OpenBLAS shall take, '' for its own choice. */
+  readonly coreType: string;
 }
 
 function jobs(installed: readonly { library: MeasurementJob['library']; path: string }[], processor: Processor): Job[] {
-  const plain = { precision: 'float32', coreType: null, blockedWeights: 'none' } as const;
+  const plain = { precision: 'float32', coreType: '', blockedWeights: 'none' } as const;
   const list: Job[] = [{ ...plain, library: 'wasm', path: '' }];
   for (const { library, path } of installed) {
     list.push({ ...plain, library, path });
@@ -87,10 +88,10 @@ async function tryOut(job: Job): Promise<MeasuredSupplier> {
   const { library, path, precision, coreType, blockedWeights } = job;
   const answer = await runJob(job);
   const supplierOf = (version: string, kernels: string): Supplier =>
-    library === 'wasm' ? { library } : { library, path, version, coreType: kernels || null, blockedWeights };
+    library === 'wasm' ? { library } : { library, path, version, kernels, blockedWeights };
   if ('reason' in answer) {
     return {
-      supplier: supplierOf('', coreType ?? ''),
+      supplier: supplierOf('', coreType),
       precision,
       milliseconds: null,
       gflops: null,
@@ -99,7 +100,7 @@ async function tryOut(job: Job): Promise<MeasuredSupplier> {
   }
   const { version, kernels, milliseconds, gflops } = answer.measurement;
   // A library that does not have the kernels asked for takes others.
-  const ignored = coreType !== null && kernels.toLowerCase() !== coreType.toLowerCase();
+  const ignored = coreType !== '' && kernels.toLowerCase() !== coreType.toLowerCase();
   return ignored
     ? {
         supplier: supplierOf(version, coreType),
@@ -127,7 +128,7 @@ type Answer = { readonly measurement: Measurement } | { readonly reason: string 
 function runJob({ coreType, ...job }: Job): Promise<Answer> {
   return new Promise((resolve) => {
     const child = fork(workerFile('measure-blas'), [], {
-      env: { ...process.env, ...libraryEnvironment(coreType) },
+      env: { ...process.env, ...libraryEnvironment(job.library, coreType) },
       execArgv: [],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       timeout: longestMs,

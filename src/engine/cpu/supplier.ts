@@ -11,8 +11,8 @@ export interface NativeSupplier {
   /** What the dynamic linker is given: a path, or a name that it looks up. */
   readonly path: string;
   readonly version: string;
-  /** Value of OPENBLAS_CORETYPE, null where the library chooses for itself. */
-  readonly coreType: string | null;
+  /** What the library calls its kernels for this processor; '' if it does not tell. */
+  readonly kernels: string;
   readonly blockedWeights: BlockedWeights;
 }
 
@@ -48,12 +48,15 @@ function load({ library, path }: NativeSupplier): BlasLibrary {
  */
 export function prepareSupplier({ supplier }: CpuChoice): void {
   if (supplier.library === 'wasm') return;
-  for (const [name, value] of Object.entries(libraryEnvironment(supplier.coreType))) process.env[name] ??= value;
+  Object.assign(process.env, libraryEnvironment(supplier.library, supplier.kernels));
   load(supplier);
 }
 
-/** One thread a library, because the workers are the parallelism, and the kernels that were measured as the fastest. */
-export function libraryEnvironment(coreType: string | null): Record<string, string> {
+/**
+ * One thread a library, because the workers are the parallelism, and for OpenBLAS the core type whose kernels it shall
+ * take, '' for its own choice.
+ */
+export function libraryEnvironment(library: Supplier['library'], coreType: string): Record<string, string> {
   const one = [
     'OMP_NUM_THREADS',
     'OPENBLAS_NUM_THREADS',
@@ -63,7 +66,7 @@ export function libraryEnvironment(coreType: string | null): Record<string, stri
   ];
   return {
     ...Object.fromEntries(one.map((name) => [name, '1'])),
-    ...(coreType === null ? {} : { OPENBLAS_CORETYPE: coreType }),
+    ...(library === 'openblas' && coreType !== '' ? { OPENBLAS_CORETYPE: coreType } : {}),
   };
 }
 
@@ -88,11 +91,11 @@ export function describeCpu(choice: CpuChoice, notes: readonly string[]): Engine
 /** "OpenBLAS 0.3.21 (SkylakeX)", "oneDNN 2.6.3 in bfloat16", "WebAssembly". */
 export function supplierTitle({ precision, supplier }: Pick<CpuChoice, 'precision' | 'supplier'>): string {
   if (supplier.library === 'wasm') return 'WebAssembly';
-  const { library, version, coreType, blockedWeights } = supplier;
+  const { library, version, kernels, blockedWeights } = supplier;
   const words = [
     libraryTitles[library],
     version,
-    coreType && `(${coreType})`,
+    kernels && `(${kernels})`,
     precision === 'bf16' && 'in bfloat16',
     blockedWeights !== 'none' && `with ${blockedWeights} weights blocked`,
   ];

@@ -21,7 +21,7 @@ function choiceOf(
   blockedWeights: BlockedWeights = 'none',
 ): CpuChoice {
   const { path } = installedLibraries().find((installed) => installed.library === library)!;
-  return { name: 'cpu', precision, supplier: { library, path, version: '', coreType: null, blockedWeights } };
+  return { name: 'cpu', precision, supplier: { library, path, version: '', kernels: '', blockedWeights } };
 }
 
 for (const library of nativeLibraries) {

@@ -94,7 +94,7 @@ for (const library of nativeLibraries) {
     for (const cell of ['rnn', 'lstm'] as const) {
       it(`agree with the reference, ${cell}`, () => {
         const { path } = installedLibraries().find((installed) => installed.library === library)!;
-        return expectAgreement({ library, path, version: '', coreType: null, blockedWeights: 'none' }, cell);
+        return expectAgreement({ library, path, version: '', kernels: '', blockedWeights: 'none' }, cell);
       });
     }
   });

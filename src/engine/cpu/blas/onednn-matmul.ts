@@ -2,10 +2,8 @@
  * Products with weights in the blocked layout that oneDNN itself picks, through the primitives of its C interface.
  * `dnnl_sgemm` lays the weights out anew in every call, which costs products of few rows a good part of their time.
  */
-import koffi from 'koffi';
 import type { ElementType } from '../products.js';
-
-type Library = ReturnType<typeof koffi.load>;
+import { koffi, type LibraryHandle } from './koffi.js';
 
 // Values of the C enumerations, for oneDNN 2.
 const dataTypes: Readonly<Record<ElementType, number>> = { bf16: 2, float32: 3 };
@@ -67,7 +65,7 @@ export class OneDnnMatmul {
   private readonly kept: Uint8Array[] = [];
 
   constructor(
-    library: Library,
+    library: LibraryHandle,
     private readonly type: ElementType,
   ) {
     this.functions = Object.fromEntries(
@@ -166,7 +164,7 @@ export class OneDnnMatmul {
   private describe(name: keyof typeof prototypes, dims: readonly number[], type: ElementType, layout: unknown): number {
     const structure = new Uint8Array(descriptionBytes);
     this.kept.push(structure);
-    const address = Number(koffi.address(structure));
+    const address = Number(koffi().address(structure));
     this.call(name, address, dims.length, BigInt64Array.from(dims, BigInt), dataTypes[type], layout);
     return address;
   }

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { loadKernels } from '../../../src/engine/cpu/kernels.js';
+import { createUpdates, slotTableBytes } from '../../../src/engine/cpu/updates.js';
+import { flatView } from '../../../src/engine/shared-memory.js';
+import { memoryFor } from '../../support/shard.js';
+
+describe('Adam over the shared memory', () => {
+  it('lets the moments of words that do not occur fade to zero, not to subnormal numbers, which are slow', () => {
+    const shape = { cell: 'rnn', featureDim: 3, wordDim: 5, hiddenDim: 7, vocabSize: 11, steps: 2 } as const;
+    const memory = memoryFor(shape, 'float32', 1, slotTableBytes);
+    const { adam } = createUpdates(memory, loadKernels(memory.memory));
+    const m = flatView(memory, memory.m);
+    m.fill(1e-5);
+    const step = { stepSize: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, divisor: 1 };
+    for (let t = 0; t < 720; t++) adam(step, 0, m.length);
+    expect(Math.min(...m)).toBeGreaterThan(0);
+    for (let t = 0; t < 40; t++) adam(step, 0, m.length);
+    expect(m.every((value) => value === 0)).toBe(true);
+  });
+});
