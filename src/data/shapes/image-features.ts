@@ -33,14 +33,19 @@ export function imageFeatures(pixels: Uint8Array): Float32Array {
   return features;
 }
 
+/** Averages of each cell less those of the whole image, so that the brightness of the ground counts for little. */
 function addColourAverages(pixels: Uint8Array, features: Float32Array): void {
   const side = imageSide / gridSide;
+  const mean = [0, 0, 0];
   for (let i = 0; i < imageSide * imageSide; i++) {
     const cell = Math.floor(Math.floor(i / imageSide) / side) * gridSide + Math.floor((i % imageSide) / side);
     for (let channel = 0; channel < 3; channel++) {
-      features[cell * 3 + channel]! += pixels[i * 3 + channel]! / 255 / (side * side);
+      const share = pixels[i * 3 + channel]! / 255 / (side * side);
+      features[cell * 3 + channel]! += share;
+      mean[channel]! += share / (gridSide * gridSide);
     }
   }
+  for (let i = 0; i < gridSide * gridSide * 3; i++) features[i]! -= mean[i % 3]!;
 }
 
 const paletteRgb = Int32Array.from(colours.flatMap((colour) => palette[colour]));
