@@ -139,7 +139,7 @@ export class CheckpointWriter {
   }
 
   private startWorker(): Worker {
-    const worker = new Worker(workerFile('checkpoint-writer'));
+    const worker = new Worker(workerFile('checkpoint-writer'), { execArgv: [] });
     worker.on('message', (result: JobResult) => this.finish(result));
     worker.on('error', (error) => this.loseWorker(worker, error.message));
     worker.on('exit', () => this.loseWorker(worker, "the writer's thread ended"));

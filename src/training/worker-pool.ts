@@ -44,6 +44,8 @@ export class WorkerPool {
       concurrentTasksPerWorker: 1,
       // Waiting on Atomics would block the event loop that a GPU's callbacks need.
       atomics: 'disabled',
+      // Not the caller's: what Node was given to run a script from its command line keeps a worker from starting.
+      execArgv: [],
       workerData: setup,
     });
     this.watchThreads();
