@@ -33,9 +33,9 @@ export interface Measurement {
   readonly gflops: number;
 }
 
-const shape: ModelShape = { cell: 'lstm', featureDim: 512, wordDim: 256, hiddenDim: 512, vocabSize: 1024, steps: 12 };
-const rows = 40;
-const rounds = 5;
+const shape: ModelShape = { cell: 'lstm', featureDim: 512, wordDim: 256, hiddenDim: 512, vocabSize: 1024, steps: 10 };
+const rows = 32;
+const rounds = 4;
 
 /** @throws Error when the library cannot be loaded or its products are wrong */
 export function measure({ library, path, precision, blockedWeights }: MeasurementJob): Measurement {

@@ -121,13 +121,12 @@ export function hasBf16({ flags }: Processor): boolean {
  */
 export function openBlasCoreTypes({ flags }: Processor): string[] {
   const types: string[] = [];
-  if (flags.has('avx2') && flags.has('fma')) types.push('Haswell');
   if (flags.has('avx512f') && flags.has('avx512dq') && flags.has('avx512bw') && flags.has('avx512vl')) {
     types.push('SkylakeX');
     if (flags.has('avx512_bf16')) types.push('Cooperlake');
     if (flags.has('amx_bf16') && flags.has('amx_tile')) types.push('Sapphirerapids');
-  } else if (types.length > 0) {
-    types.push('Zen');
+  } else if (flags.has('avx2') && flags.has('fma')) {
+    types.push('Haswell', 'Zen');
   }
   return types;
 }

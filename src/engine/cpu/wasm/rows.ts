@@ -38,14 +38,23 @@ export function addTo(dst: usize, src: usize, n: u32): void {
   }
 }
 
+/** Inputs are numbered by their first row as a rule, and then nothing needs to be zeroed beforehand. */
 export function sumByInput(
   packed: usize, inputOf: usize, rows: u32, columns: u32, inputs: u32, out: usize,
 ): void {
   const width = columns << 2;
-  memory.fill(out, 0, inputs * width);
+  let begun: u32 = 0;
   for (let row: u32 = 0; row < rows; row++) {
-    addTo(out + load<u32>(inputOf + (row << 2)) * width, packed + row * width, columns);
+    const input = load<u32>(inputOf + (row << 2));
+    if (input < begun) {
+      addTo(out + input * width, packed + row * width, columns);
+      continue;
+    }
+    memory.fill(out + begun * width, 0, (input - begun) * width);
+    memory.copy(out + input * width, packed + row * width, width);
+    begun = input + 1;
   }
+  memory.fill(out + begun * width, 0, (inputs - begun) * width);
 }
 
 export function addBias(a: usize, bias: usize, rows: u32, columns: u32, lda: u32): void {
