@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 export class AtomicFile {
   private readonly temporary: string;
   private readonly file: number;
+  private isOpen = true;
   private size = 0;
 
   constructor(readonly path: string) {
@@ -31,7 +32,7 @@ export class AtomicFile {
   /** @param beforeRename runs when the bytes are on the disk but not yet under their name */
   commit(beforeRename?: () => void): void {
     fsyncSync(this.file);
-    closeSync(this.file);
+    this.close();
     beforeRename?.();
     renameSync(this.temporary, this.path);
     syncFolder(dirname(this.path));
@@ -39,15 +40,22 @@ export class AtomicFile {
 
   abandon(): void {
     try {
-      closeSync(this.file);
+      this.close();
     } catch {
-      // Closed by `commit`.
+      // A disk that fails may refuse this too.
     }
     try {
       rmSync(this.temporary, { force: true });
     } catch {
       // What stopped the writing may also stop the removal; the next owner of the folder removes it.
     }
+  }
+
+  /** Once: a number that was given back may be another thread's file by now. */
+  private close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    closeSync(this.file);
   }
 }
 

@@ -144,7 +144,7 @@ async function goOn(
 ): Promise<TrainOutcome> {
   const { coordinator, config, lastStep } = trainer;
   const alreadyComplete = isComplete(trainer, progress);
-  const metrics = new MetricsLog(folder.metricsPath, events.warning);
+  const metrics = new MetricsLog(folder.metricsPath, (message) => events.warning(message));
   const writer = new CheckpointWriter({
     folder: folder.checkpointsDir,
     runId: folder.runId,

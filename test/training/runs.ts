@@ -1,5 +1,5 @@
 /** Small runs on small data: made, stopped, gone on with, and compared to the bit. */
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -43,7 +43,9 @@ export async function writeData(options: DataOptions = {}): Promise<string> {
       features: { data: Float32Array.from(features.data), shape: [features.rows, features.columns] },
     };
   }
-  return (await tinyDataset(files)).dir;
+  const dir = join(temporaryFolder(), 'data');
+  renameSync((await tinyDataset(files)).dir, dir);
+  return dir;
 }
 
 /** A model of a few thousand parameters; 20 captions make 4 steps an epoch, the last one smaller. */

@@ -1,0 +1,149 @@
+/** A disk that fails while a run goes on: full, read-only, or gone with the run's folder. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkpointSteps } from '../../src/training/checkpoint.js';
+import { resumeRun, startRun } from '../../src/training/train.js';
+import { resultOf, smallConfig, temporaryFolder, watched, writeData } from '../training/runs.js';
+import { newRun, Train } from './processes.js';
+
+let data: string;
+let folder: string;
+let undisturbed: ReturnType<typeof resultOf>;
+beforeAll(async () => {
+  data = await writeData();
+  folder = temporaryFolder();
+  const dir = join(folder, 'undisturbed');
+  await startRun(config(), dir, watched().options);
+  undisturbed = resultOf(dir);
+});
+afterAll(() => {
+  for (const each of [data, folder]) rmSync(each, { recursive: true, force: true });
+});
+
+function config(...sets: string[]) {
+  return smallConfig(data, ['train.epochs=6', 'checkpoint.everySteps=4', 'validate.everyEpochs=3', ...sets]);
+}
+
+/** Keeps a fault for some steps, and gives checkpoints the time to meet it. */
+async function trainWithDisk(dir: string, breaks: () => void, mends: (() => void) | null) {
+  const failed: number[] = [];
+  let isBroken = false;
+  const { options, warnings } = watched({
+    step: ({ step }) => {
+      if (step === 3) {
+        breaks();
+        isBroken = true;
+      }
+      if (step === 18 && mends) {
+        mends();
+        isBroken = false;
+      }
+    },
+    warning: (message) => {
+      const step = /^The checkpoint of step (\d+) could not be written/.exec(message)?.[1];
+      if (step !== undefined) {
+        expect(isBroken || mends === null).toBe(true);
+        failed.push(Number(step));
+      }
+    },
+  });
+  const outcome = await startRun(config(), dir, options);
+  return { outcome, warnings, failed };
+}
+
+describe('a run folder that is gone for a while', () => {
+  it('costs checkpoints, with one warning each, and no step and no line of the log', async () => {
+    const dir = join(folder, 'gone');
+    const { outcome, warnings, failed } = await trainWithDisk(
+      dir,
+      () => renameSync(dir, `${dir}-away`),
+      () => renameSync(`${dir}-away`, dir),
+    );
+    expect(outcome).toMatchObject({ saved: true, step: 24 });
+    expect(failed.length).toBeGreaterThan(0);
+    expect(new Set(failed).size).toBe(failed.length);
+    for (const message of warnings) {
+      expect(message).toMatch(
+        /^(The checkpoint of step \d+ could not be written \(ENOENT.*\)\. Earlier ones are untouched|.*metrics\.jsonl (cannot be written, its lines wait in memory|can be written again))/,
+      );
+    }
+    expect(resultOf(dir)).toEqual(undisturbed);
+  });
+
+  it('and does not come back is told at the end, and is exit code 1', async () => {
+    const dir = join(folder, 'lost');
+    const { outcome, warnings } = await trainWithDisk(dir, () => rmSync(dir, { recursive: true }), null);
+    expect(outcome).toMatchObject({ saved: false, step: 24 });
+    expect(warnings.some((message) => message.startsWith('The checkpoint of step 24 could not be written'))).toBe(true);
+
+    const other = join(folder, 'lost-too');
+    const train = new Train(newRun(smallConfig(data, ['train.epochs=200']), other));
+    expect(await train.until(({ stdout }) => stdout.includes('mean loss'))).toBe(true);
+    renameSync(other, `${other}-away`);
+    const { status, stderr } = await train.ended;
+    expect(status).toBe(1);
+    expect(stderr).toContain(`The newest checkpoint could not be written; what ${other} holds is older.`);
+  });
+});
+
+/** Disks of their own can be made by the super-user alone, and not in every container. */
+function mount(dir: string, options: string): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir], { stdio: 'ignore' }).status === 0;
+}
+
+const probe = mkdtempSync(join(tmpdir(), 'recap-disk-'));
+const canMount = mount(probe, 'size=1m') && spawnSync('umount', [probe]).status === 0;
+rmSync(probe, { recursive: true });
+
+describe.skipIf(!canMount)(`a disk of its own${canMount ? '' : ' (skipped: no tmpfs can be mounted here)'}`, () => {
+  let disk: string;
+  beforeAll(() => {
+    disk = mkdtempSync(join(tmpdir(), 'recap-disk-'));
+    expect(mount(disk, 'size=4m')).toBe(true);
+  });
+  afterAll(() => {
+    spawnSync('umount', ['-l', disk]);
+    rmSync(disk, { recursive: true });
+  });
+  const remount = (options: string): void => {
+    expect(spawnSync('mount', ['-o', `remount,${options}`, disk]).status).toBe(0);
+  };
+
+  const filler = () => join(disk, 'filler');
+  const fill = (): void => {
+    try {
+      writeFileSync(filler(), Buffer.alloc(8 << 20));
+    } catch (error) {
+      expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
+    }
+  };
+
+  it.each([
+    ['full', 'ENOSPC', fill, () => rmSync(filler())],
+    ['read-only', 'EROFS', () => remount('ro'), () => remount('rw')],
+  ] as const)('that is %s for a while costs checkpoints only', async (name, code, breaks, mends) => {
+    const dir = join(disk, name);
+    mkdirSync(dir);
+    const { outcome, warnings, failed } = await trainWithDisk(dir, breaks, mends);
+    expect(outcome).toMatchObject({ saved: true, step: 24 });
+    expect(failed.length).toBeGreaterThan(0);
+    expect(warnings.some((message) => message.includes(code))).toBe(true);
+    expect(resultOf(dir)).toEqual(undisturbed);
+    rmSync(dir, { recursive: true });
+  });
+
+  it('that is full at the end leaves the earlier checkpoints, from which the run goes on to the bit', async () => {
+    const dir = join(disk, 'full-at-the-end');
+    mkdirSync(dir);
+    const { outcome } = await trainWithDisk(dir, fill, null);
+    expect(outcome.saved).toBe(false);
+    const last = checkpointSteps(join(dir, 'checkpoints')).at(-1)!;
+    expect(last).toBeLessThan(24);
+    rmSync(filler());
+    await resumeRun(dir, [], watched().options);
+    expect(resultOf(dir)).toEqual(undisturbed);
+  });
+});

@@ -1,0 +1,124 @@
+/** What a run does when it is told to stop, and when a second process wants its folder. */
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resumeRun, startRun } from '../../src/training/train.js';
+import {
+  newestCheckpoint,
+  readMetrics,
+  resultOf,
+  smallConfig,
+  temporaryFolder,
+  watched,
+  writeData,
+} from '../training/runs.js';
+import { loggedSteps, newRun, Train } from './processes.js';
+
+let data: string;
+let folder: string;
+beforeAll(async () => {
+  data = await writeData({ captions: 60 });
+  folder = temporaryFolder();
+});
+afterAll(() => {
+  for (const each of [data, folder]) rmSync(each, { recursive: true, force: true });
+});
+
+/** Steps of seconds: plain TypeScript on a model that is too large for it. */
+const slow = ['engine=reference', 'model={cell: lstm, wordDim: 256, hiddenDim: 700}', 'train.batchSize=60'];
+const hasBegun = (train: Train) => train.stdout.includes('\nrun ');
+
+describe('SIGINT, SIGTERM and SIGHUP', () => {
+  it('finish the step, write a checkpoint and give the exit code by convention; the run goes on to the bit', async () => {
+    const config = smallConfig(data, ['train.epochs=150', 'checkpoint.everySteps=1000']);
+    const dir = join(folder, 'signalled');
+    let words = newRun(config, dir);
+    let last = 0;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      const train = new Train(words);
+      await train.until(() => loggedSteps(dir) > last);
+      train.kill(signal);
+      const { status, stdout, stderr } = await train.ended;
+      expect(status).toBe(128 + constants.signals[signal]);
+      expect(stderr).toBe(`${signal}: finishing this step and writing a checkpoint. Again to stop at once.\n`);
+      expect(stdout).toContain(`recap train --resume ${dir}\n`);
+      last = readMetrics(dir).findLast(({ type }) => type === 'step')!.step;
+      expect(newestCheckpoint(dir).state.step).toBe(last);
+      words = ['--resume', dir];
+    }
+    expect(await new Train(['--resume', dir]).ended).toMatchObject({ status: 0, stderr: '' });
+    const whole = join(folder, 'whole');
+    await startRun(config, whole, watched().options);
+    expect(resultOf(dir)).toEqual(resultOf(whole));
+  });
+
+  it('stop at once the second time, in the middle of a long step, and nothing is half-written', async () => {
+    const dir = join(folder, 'second');
+    const train = new Train(newRun(smallConfig(data, slow), dir));
+    expect(await train.until(hasBegun)).toBe(true);
+    train.kill('SIGINT');
+    await train.until(({ stderr }) => stderr.includes('Again to stop at once'));
+    train.kill('SIGTERM');
+    expect((await train.ended).status).toBe(128 + constants.signals.SIGTERM);
+    expect(loggedSteps(dir)).toBe(0);
+    expect(readdirSync(dir)).not.toContain('lock');
+  });
+
+  it('cut a long validation short, which is done when the run goes on', async () => {
+    const many = await writeData({ captions: 6, valCaptions: 3000 });
+    const config = smallConfig(many, ['engine=reference', 'model.hiddenDim=100', 'train.epochs=2']);
+    const dir = join(folder, 'validation');
+    const train = new Train(newRun(config, dir));
+    // The end of the epoch is reported before its validation.
+    expect(await train.until(({ stdout }) => stdout.includes('epoch 1/2  mean loss'))).toBe(true);
+    train.kill('SIGHUP');
+    expect((await train.ended).status).toBe(128 + constants.signals.SIGHUP);
+    expect(readMetrics(dir).map(({ type }) => type)).toEqual(['step']);
+    const whole = join(folder, 'whole-validation');
+    await startRun(config, whole, watched().options);
+    await resumeRun(dir, [], watched().options);
+    expect(resultOf(dir)).toEqual(resultOf(whole));
+    rmSync(many, { recursive: true });
+  });
+
+  it('stop a run at once that is still making or loading its data, and leave nothing behind', async () => {
+    const cache = temporaryFolder();
+    const dir = join(folder, 'start');
+    const sets = ['data={builtin: shapes}', 'engine=reference'];
+    const words = newRun(smallConfig(data, sets), dir);
+    const train = new Train(words, { RECAP_CACHE_DIR: cache });
+    expect(await train.until(() => existsSync(cache) && readdirSync(cache).length > 0)).toBe(true);
+    train.kill('SIGINT');
+    const { status, stderr } = await train.ended;
+    expect({ status, stderr }).toEqual({ status: 130, stderr: 'SIGINT: stopped before training began.\n' });
+    expect(existsSync(dir)).toBe(false);
+    // What the interrupted making left does not stop the next run.
+    const again = new Train([...words, '--set', 'data.trainLimit=6', '--set', 'validate.everyEpochs=0'], {
+      RECAP_CACHE_DIR: cache,
+    });
+    expect(await again.ended).toMatchObject({ status: 0, stderr: '' });
+    rmSync(cache, { recursive: true });
+  });
+});
+
+describe('the folder of a live run', () => {
+  it('is refused to a second process with exit code 2, and free at once after kill -9', async () => {
+    const dir = join(folder, 'locked');
+    const words = newRun(smallConfig(data, slow), dir);
+    const first = new Train(words);
+    expect(await first.until(hasBegun)).toBe(true);
+    for (const others of [['--resume', dir], words]) {
+      const { status, stderr } = await new Train(others).ended;
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^recap: .* (in use by process \d+|already holds a run)\..*\n$/);
+    }
+    first.kill('SIGKILL');
+    await first.ended;
+    expect(existsSync(join(dir, 'lock'))).toBe(true);
+    const next = new Train(['--resume', dir]);
+    expect(await next.until(hasBegun)).toBe(true);
+    next.kill('SIGKILL');
+    expect((await next.ended).stderr).toBe('');
+  });
+});
