@@ -57,6 +57,9 @@ export interface Ops<T> {
   /** Sums the rows of a packed tensor (M,C) that read the same input row → (U,C). */
   sumByInput(packed: T): T;
 
+  // The time steps' operations may overwrite what is passed on to them alone: `recurrent`, `dhNext` and `dcNext` are not to
+  // be read afterwards.
+
   /** h = tanh(x + r): input row `inputOf` of x (U,H) for each live row of step t, plus r (live(t),H) → (live(t),H). */
   rnnCell(t: number, x: T, recurrent: T): T;
   /**

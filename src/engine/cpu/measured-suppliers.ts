@@ -32,7 +32,7 @@ export interface MeasuredSupplier {
 }
 
 /** Raised when what is measured, or how, changes. */
-const cacheVersion = 4;
+const cacheVersion = 5;
 const longestMs = 20_000;
 
 export async function measuredSuppliers(): Promise<readonly MeasuredSupplier[]> {
@@ -73,7 +73,7 @@ function jobs(installed: readonly { library: MeasurementJob['library']; path: st
       for (const coreType of openBlasCoreTypes(processor)) list.push({ ...plain, library, path, coreType });
     }
     if (library === 'onednn') {
-      list.push({ ...plain, library, path, blockedWeights: 'most' });
+      for (const blockedWeights of ['most', 'all'] as const) list.push({ ...plain, library, path, blockedWeights });
       if (hasBf16(processor)) {
         for (const blockedWeights of ['none', 'all'] as const) {
           list.push({ ...plain, library, path, precision: 'bf16', blockedWeights });

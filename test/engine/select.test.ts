@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { configSchema, type EngineConfig } from '../../src/config/schema.js';
+import { chooseEngine, type EngineChoice, listEngines } from '../../src/engine/select.js';
+
+const wasm: EngineChoice = { name: 'cpu', precision: 'float32', supplier: { library: 'wasm' } };
+
+function wanted(engine: unknown): EngineConfig {
+  return configSchema.parse({ data: { builtin: 'shapes' }, engine }).engine;
+}
+
+describe('the choice of an engine', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'recap-cache-'));
+    vi.stubEnv('RECAP_CACHE_DIR', folder);
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is plain data, which a checkpoint can record and a worker be given', async () => {
+    for (const engine of ['auto', 'reference', 'cpu', { name: 'gpu', mode: 'webasm' }]) {
+      const { choice, description } = await chooseEngine(wanted(engine));
+      expect(JSON.parse(JSON.stringify(choice))).toEqual(choice);
+      expect(description.detail).not.toBe('');
+    }
+  });
+
+  it('takes gpu only on hardware when it is free to choose, and says why not', async () => {
+    const { choice, description } = await chooseEngine(wanted('auto'));
+    if (choice.name === 'gpu') expect(choice.mode).toBe('webgpu');
+    else expect(description.notes.join()).toContain('No GPU is used');
+  });
+
+  it('takes the recorded engine again, although a faster one may be there', async () => {
+    const { choice, description } = await chooseEngine(wanted('auto'), wasm);
+    expect(choice).toEqual(wasm);
+    expect(description.notes).toEqual([]);
+  });
+
+  it('says so where the config asks for another engine than the recorded one', async () => {
+    const { choice, description } = await chooseEngine(wanted('reference'), wasm);
+    expect(choice).toEqual({ name: 'reference' });
+    expect(description.notes).toEqual([
+      'The run was made with the cpu engine (WebAssembly) and goes on with the reference engine: its numbers will ' +
+        'differ in their last digits.',
+    ]);
+  });
+
+  it('has a reason for everything that is not available', async () => {
+    const engines = await listEngines();
+    expect(new Set(engines.map(({ engine }) => engine))).toEqual(new Set(['reference', 'gpu', 'cpu']));
+    for (const { available, detail, reason } of engines) expect(available ? detail : reason).toBeTruthy();
+  });
+});
