@@ -113,6 +113,9 @@ export class RunFolder {
  */
 export function refuseUsedFolder(dir: string): void {
   const files = filesOf(dir);
+  if (existsSync(dir) && !statSync(dir).isDirectory()) {
+    throw new UserError(`${dir} is a file and cannot be the folder of a run. Name another folder.`);
+  }
   if (existsSync(files.metrics) || checkpointSteps(files.checkpoints).length > 0) {
     throw new UserError(
       `${dir} already holds a run. Go on with it by \`recap train --resume ${dir}\`, or name another folder.`,
