@@ -36,7 +36,7 @@ export async function chooseSupplier(wanted: CpuWanted, recorded?: CpuChoice): P
   if (best.supplier.library === 'wasm' && wanted.blas === 'auto') {
     notes.push(
       'No native library of matrix products works here, so the built-in WebAssembly is used. One would be several times ' +
-        'faster: oneDNN, OpenBLAS, MKL or BLIS (on Debian or Ubuntu: apt install libdnnl3 or libopenblas0).',
+        'faster: oneDNN, OpenBLAS, MKL or BLIS (on Debian or Ubuntu: apt install libopenblas0).',
     );
   }
   return { choice: choiceOf(best), notes };
@@ -66,7 +66,7 @@ function whyNone({ blas, precision }: CpuWanted, fitting: readonly MeasuredSuppl
     const use = 'Use precision: float32.';
     if (blas !== 'auto' && blas !== 'onednn') return `engine.precision: bf16 needs blas: onednn or auto, not ${blas}.`;
     return hasBf16(processor)
-      ? `engine.precision: bf16 needs the library oneDNN, which is not installed (on Debian or Ubuntu: apt install libdnnl3). ${use}`
+      ? `engine.precision: bf16 needs the library oneDNN, which is not installed (on Debian or Ubuntu: the package named libdnnl and a number). ${use}`
       : `engine.precision: bf16 needs a processor with AVX512-BF16 or AMX; this one (${processor.model}) has neither. ${use}`;
   }
   const title = blas === 'auto' || blas === 'none' ? blas : libraryTitles[blas];

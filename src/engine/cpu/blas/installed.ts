@@ -1,8 +1,8 @@
 /** Which native libraries of matrix products are on this machine, and what of its processor matters to them. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { type NativeLibrary, nativeLibraries } from './blas-library.js';
 
 export interface InstalledLibrary {
@@ -10,27 +10,13 @@ export interface InstalledLibrary {
   readonly path: string;
 }
 
-/** File names, the preferred first. */
-const fileNames: Readonly<Record<string, Readonly<Partial<Record<NativeLibrary, readonly string[]>>>>> = {
-  linux: {
-    onednn: ['libdnnl.so.3', 'libdnnl.so.2', 'libdnnl.so'],
-    openblas: ['libopenblas.so.0', 'libopenblas.so', 'libopenblasp.so.0', 'libopenblaso.so.0'],
-    mkl: ['libmkl_rt.so.2', 'libmkl_rt.so.1', 'libmkl_rt.so'],
-    blis: ['libblis.so.4', 'libblis.so.3', 'libblis.so'],
-  },
-  darwin: {
-    onednn: ['libdnnl.3.dylib', 'libdnnl.dylib'],
-    openblas: ['libopenblas.0.dylib', 'libopenblas.dylib'],
-    mkl: ['libmkl_rt.2.dylib', 'libmkl_rt.dylib'],
-    blis: ['libblis.4.dylib', 'libblis.dylib'],
-    accelerate: ['Accelerate'],
-  },
-  win32: {
-    onednn: ['dnnl.dll'],
-    openblas: ['libopenblas.dll', 'openblas.dll'],
-    mkl: ['mkl_rt.2.dll', 'mkl_rt.dll'],
-    blis: ['libblis.dll', 'AOCL-LibBlis-Win-dll.dll'],
-  },
+/** File names; builds for 64-bit integers (libopenblas64, libblis64) have other function names and are left out. */
+const fileNames: Readonly<Record<NativeLibrary, RegExp>> = {
+  onednn: /^(lib)?dnnl(\.[\d.]+)?\.(so|dylib|dll)(\.[\d.]+)?$/,
+  openblas: /^(lib)?openblas[po]?(-r[\d.]+)?(\.[\d.]+)?\.(so|dylib|dll)(\.[\d.]+)?$/,
+  mkl: /^(lib)?mkl_rt(\.[\d.]+)?\.(so|dylib|dll)(\.[\d.]+)?$/,
+  blis: /^(lib)?blis(-mt)?(\.[\d.]+)?\.(so|dylib|dll)(\.[\d.]+)?$/,
+  accelerate: /^Accelerate$/,
 };
 
 const folders: Readonly<Record<string, readonly string[]>> = {
@@ -51,37 +37,34 @@ const pathVariables = ['RECAP_BLAS_PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH'
 /** At most one file a library. */
 export function installedLibraries(): InstalledLibrary[] {
   const named = pathVariables.flatMap((name) => (process.env[name] ?? '').split(delimiter)).filter((folder) => folder);
-  const searched = [...named, ...(folders[platform()] ?? []), ...(platform() === 'win32' ? windowsFolders() : [])];
-  const linkerFiles = platform() === 'linux' ? linkerCache() : new Map<string, string>();
-  const find = (file: string): string | undefined =>
-    named.map((folder) => join(folder, file)).find((path) => existsSync(path)) ??
-    linkerFiles.get(file) ??
-    searched.map((folder) => join(folder, file)).find((path) => isLibrary(path));
+  const others = platform() === 'win32' ? (process.env.PATH ?? '').split(delimiter) : (folders[platform()] ?? []);
+  // In order of preference; the linker's cache leads to the file that other programs get.
+  const candidates = [...named.flatMap(filesIn), ...linkerCache(), ...others.flatMap(filesIn)];
   return nativeLibraries.flatMap((library) => {
-    const path = (fileNames[platform()]?.[library] ?? []).map(find).find((found) => found !== undefined);
-    return path === undefined ? [] : [{ library, path }];
+    const found = candidates.find((path) => fileNames[library].test(basename(path)));
+    return found === undefined ? [] : [{ library, path: found }];
   });
 }
 
-/** macOS keeps its frameworks in a cache, not in files. */
-function isLibrary(path: string): boolean {
-  return existsSync(path) || (platform() === 'darwin' && path.endsWith('.framework/Accelerate'));
-}
-
-function windowsFolders(): string[] {
-  return (process.env.PATH ?? '').split(delimiter).filter((folder) => folder);
-}
-
-/** File name → path, from the dynamic linker's cache; empty where there is none, as with musl. */
-function linkerCache(): Map<string, string> {
-  const { stdout } = spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8', timeout: 10_000 });
-  const triplet = { x64: 'x86-64', arm64: 'AArch64' }[arch() as string];
-  const files = new Map<string, string>();
-  for (const line of (stdout ?? '').split('\n')) {
-    const [, file, kind, path] = /^\s*(\S+) \(([^)]*)\) => (.+)$/.exec(line) ?? [];
-    if (file && path && (triplet === undefined || kind!.includes(triplet)) && !files.has(file)) files.set(file, path);
+/** The newest version first. */
+function filesIn(folder: string): string[] {
+  try {
+    const files = readdirSync(folder).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+    return files.map((file) => join(folder, file));
+  } catch {
+    return [];
   }
-  return files;
+}
+
+/** Paths in the dynamic linker's cache; none where there is no such cache, as with musl. */
+function linkerCache(): string[] {
+  if (platform() !== 'linux') return [];
+  const { stdout } = spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8', timeout: 10_000 });
+  const architecture = { x64: 'x86-64', arm64: 'AArch64' }[arch() as string] ?? '';
+  return (stdout ?? '').split('\n').flatMap((line) => {
+    const [, kind, path] = /^\s*\S+ \(([^)]*)\) => (.+)$/.exec(line) ?? [];
+    return path !== undefined && kind!.includes(architecture) ? [path] : [];
+  });
 }
 
 /** The file that a library's name stands for, to notice when it is replaced. */
