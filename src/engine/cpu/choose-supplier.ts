@@ -14,6 +14,12 @@ export interface ChosenSupplier {
 }
 
 /**
+ * Times this close count as equal, and then the first in the list is taken, so that measuring again, where the result
+ * could not be kept, comes to the same choice.
+ */
+const noise = 1.06;
+
+/**
  * The fastest supplier that fits what is wanted, or the recorded one where it fits too and still works here.
  *
  * @throws UserError when the config asks for a library or a precision that this machine does not have
@@ -24,7 +30,8 @@ export async function chooseSupplier(wanted: CpuWanted, recorded?: CpuChoice): P
   const working = fitting.filter((each) => each.milliseconds !== null);
   const again = recorded && working.find((each) => isRecorded(each, recorded));
   if (again) return { choice: choiceOf(again), notes: [] };
-  const best = working.sort((a, b) => a.milliseconds! - b.milliseconds!)[0];
+  const shortest = Math.min(...working.map(({ milliseconds }) => milliseconds!));
+  const best = working.find(({ milliseconds }) => milliseconds! <= shortest * noise);
   if (!best) throw new UserError(whyNone(wanted, fitting));
   const notes: string[] = [];
   for (const { supplier, precision, reason } of fitting) {
