@@ -197,7 +197,7 @@ function main() {
   const notes = [];
   for (const peer of all) {
     const line = measure(peer, screeningSteps, 0);
-    console.error(`  ${peer.name}: ${line.failure ?? `${line.captionsPerSecond} captions/s`}`);
+    console.error(`  ${peer.name}: ${line.failure ?? `${line.captionsPerSecond.toFixed(0)} captions/s`}`);
     if (line.failure === undefined) screened.push({ peer, line });
     else notes.push(`Left out: ${peer.name}, ${line.failure}`);
   }
