@@ -37,6 +37,10 @@ describe('recap', () => {
     [['train', '--config', 'config/shapes.yaml', '--set', '__proto__.x=1'], '--set __proto__.x=1: unknown key'],
     [['caption', '--checkpoint', 'x', '--split', 'tset'], 'Invalid values: Argument: split, Given: "tset"'],
     [['caption', '--checkpoint', 'x', '--count', 'many'], '--count takes a number.'],
+    [['caption', '--checkpoint', 'x', '--count', '0'], '--count: found 0, expected a whole number from 1 on.'],
+    [['caption', '--checkpoint', 'none.safetensors'], 'none.safetensors does not exist.'],
+    [['overfit', '--config'], 'Not enough arguments following: config. Try --help.'],
+    [['bench'], 'bench needs either --shape coco or --config FILE.'],
   ])('%j ends with exit code 2 and one line on stderr', (words, message) => {
     const { status, stdout, stderr } = recap(words);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

@@ -121,10 +121,11 @@ describe('a wrong config is refused with file, line, key, what was found and wha
     expect(complaint(shapes + text).split('\n')).toHaveLength(3);
   });
 
-  it('a file that is not there, is a folder, too large, binary or in another encoding', () => {
+  it('a file that is not there, cannot be read, is a folder, too large, binary or in another encoding', () => {
     expect(messageOf(() => resolveConfig(join(folder, 'none.yaml')))).toMatch(/^There is no config file .*none.yaml/);
     expect(messageOf(() => resolveConfig(folder))).toMatch(/is a folder; expected a config file/);
     expect(complaintOfFile(shapes.repeat(10_000))).toMatch(/larger than 65536 bytes/);
+    expect(messageOf(() => resolveConfig(join(folder, 'a.yaml', 'b.yaml')))).toMatch(/ cannot be read: ENOTDIR/);
     expect(complaintOfFile(Uint8Array.of(1, 0, 2, 0))).toMatch(/is a binary file/);
     expect(complaintOfFile(Buffer.from(`\uFEFF${shapes}`, 'utf16le'))).toMatch(/is UTF-16 text; save it as UTF-8/);
     expect(complaintOfFile(Uint8Array.of(0x61, 0x3a, 0x20, 0xe9))).toMatch(/is not UTF-8 text/);

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type DataConfig, loadDataset, loadFeatures } from '../../src/data/dataset.js';
@@ -178,6 +178,21 @@ describe('A folder that cannot be used is refused in one line that names the fil
       );
     },
   );
+
+  it('with a vocabulary that is a folder, far too large, or a link to itself', async () => {
+    const config = await tinyDataset();
+    const path = join(config.dir, 'coco2014_vocab.json');
+    const refusal = async (message: string) =>
+      await expect(loadDataset(config, 'float32')).rejects.toThrow(new UserError(`${path}: ${message}`));
+    truncateSync(path, 2 ** 27);
+    await refusal('134217728 bytes, where at most 67108864 are expected. Is it the right file?');
+    rmSync(path);
+    mkdirSync(path);
+    await refusal('not a file.');
+    rmSync(path, { recursive: true });
+    symlinkSync(path, path);
+    await refusal('cannot be read (ELOOP).');
+  });
 
   it('that is not there, or is a file', async () => {
     const config = await tinyDataset();

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { Dataset } from 'h5wasm/node';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { Hdf5Reader } from '../../src/data/hdf5.js';
 import { featureTables, type Tables, temporaryFolder, writeHdf5 } from './tiny-dataset.js';
@@ -139,6 +141,16 @@ describe('A table that cannot be used is named with what is wrong', () => {
     );
   });
 
+  it('larger than the memory of this machine', async () => {
+    const storage = { maxshape: [null, 1024], chunks: [1024, 1024], compression: 1 };
+    const features = { data: new Float32Array(1024), shape: [1, 1024], ...storage };
+    // Rows that were never written take no room in the file, which only has to be large enough for a packed table.
+    const rows = Math.ceil((1.5 * totalmem()) / (1024 * 4));
+    await writeHdf5(path, { features }, (root) => (root.get('features') as Dataset).resize([rows, 1024]));
+    truncateSync(path, Math.ceil(totalmem() / 500));
+    await expect(readFeatures()).rejects.toThrow(/needs [\d.]+ GiB, more than this machine can give \([\d.]+ GiB\)/);
+  });
+
   it('in chunks that would take all memory', async () => {
     const storage = { maxshape: [null, null], chunks: [20_000, 2_000], compression: 1 };
     await writeHdf5(path, { features: { data: new Float32Array(4), shape: [2, 2], ...storage } });
@@ -161,6 +173,11 @@ describe('A file that cannot be used is named with what is wrong', () => {
     await expect(readFeatures()).rejects.toThrow(/not a file, where an HDF5 file is expected/);
   });
 
+  it('is a link to itself', async () => {
+    symlinkSync(path, path);
+    await expect(readFeatures()).rejects.toThrow(`${path}: cannot be opened (ELOOP).`);
+  });
+
   it('is empty', async () => {
     writeFileSync(path, '');
     await expect(readFeatures()).rejects.toThrow(/not an HDF5 file \(it is empty\)/);
@@ -181,6 +198,13 @@ describe('A file that cannot be used is named with what is wrong', () => {
         length < 8 ? /not an HDF5 file/ : /: truncated: \d+ bytes of .* are there/,
       );
     }
+  });
+
+  it('has nothing sound behind its first block', async () => {
+    await writeHdf5(path, featureTables());
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.fill(0x55, 96));
+    await expect(readFeatures()).rejects.toThrow(/cannot be read as HDF5; the file is damaged/);
   });
 
   it('has damaged data, and the same reader still reads another file', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { configSchema, type EngineConfig } from '../../src/config/schema.js';
 import { chooseEngine, type EngineChoice, listEngines } from '../../src/engine/select.js';
+import { UserError } from '../../src/errors.js';
 
 const wasm: EngineChoice = { name: 'cpu', precision: 'float32', supplier: { library: 'wasm' } };
 
@@ -49,6 +50,17 @@ describe('the choice of an engine', () => {
       'The run was made with the cpu engine (WebAssembly) and goes on with the reference engine: its numbers will ' +
         'differ in their last digits.',
     ]);
+  });
+
+  it('refuses a mode of the gpu engine that does not work here', async () => {
+    vi.stubEnv('VK_ICD_FILENAMES', '/nonexistent.json');
+    vi.stubEnv('VK_DRIVER_FILES', '/nonexistent.json');
+    const chosen = chooseEngine(wanted({ name: 'gpu', mode: 'webgpu' }));
+    await expect(chosen).rejects.toThrow(
+      new UserError(
+        'engine.mode: webgpu does not work here: no WebGPU adapter: no GPU with a Vulkan driver was found.',
+      ),
+    );
   });
 
   it('has a reason for everything that is not available', async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -94,6 +94,12 @@ it('leaves a lock of another machine alone and says how to remove it', () => {
   expect(() => acquireLock(path, 'The folder')).toThrow(
     `in use by process 1 on the machine elsewhere. If it no longer runs there, delete ${path}.`,
   );
+});
+
+it('that can be neither written nor read is named with the reason', () => {
+  expect(() => acquireLock(join(folder, 'none', 'lock'), 'The folder')).toThrow(/lock cannot be written: ENOENT/);
+  mkdirSync(path);
+  expect(() => acquireLock(path, 'The folder')).toThrow(`The lock ${path} cannot be read: EISDIR`);
 });
 
 it.each(['', 'nonsense', '{"pid":-1,"host":"x"}', 'null'])('takes over a lock file that holds %j', (text) => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -255,11 +255,13 @@ describe('what a reader must refuse', () => {
     expect(refusal(fileOf('{}', eight, 2n ** 64n - 1n))).toContain('more than 100 MB');
   });
 
-  it('a missing file, a folder and a pipe-like path, each in words', () => {
+  it('a missing file, a folder, a pipe-like path and a link to itself, each in words', () => {
     expect(refusal(join(folder, 'none'))).toBe('FILE does not exist.');
     mkdirSync(join(folder, 'folder'));
     expect(refusal(join(folder, 'folder'))).toBe('FILE is not a file.');
     expect(refusal('/dev/zero')).toBe('FILE is not a file.');
+    symlinkSync(join(folder, 'loop'), join(folder, 'loop'));
+    expect(refusal(join(folder, 'loop'))).toMatch(/^FILE cannot be read: ELOOP/);
   });
 
   it('a terabyte of nothing, without taking memory for it', () => {

@@ -109,6 +109,16 @@ describe('cutting back to a checkpoint', () => {
     ]);
   });
 
+  it('names a log that can be neither read nor replaced', () => {
+    writeFileSync(path, '{"type":"step","step":1}\n{"type":"step","step":2}\n');
+    mkdirSync(`${path}.tmp-${process.pid}`);
+    expect(() => cutBackMetrics(path, 1)).toThrow(`${path} cannot be replaced: EISDIR`);
+    expect(records()).toHaveLength(2);
+    rmSync(path);
+    mkdirSync(path);
+    expect(() => cutBackMetrics(path, 1)).toThrow(`${path} cannot be read: EISDIR`);
+  });
+
   it('leaves no log where there is none', () => {
     expect(cutBackMetrics(path, 2)).toBe(0);
   });

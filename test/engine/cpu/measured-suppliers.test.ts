@@ -46,11 +46,18 @@ describe('the measurement of suppliers', () => {
   });
 
   it('refuses what this machine lacks with a reason', async () => {
+    writeFileSync(join(folder, 'libopenblas.so.0'), 'not a library');
+    vi.stubEnv('RECAP_BLAS_PATH', folder);
     const wanted = { name: 'cpu', blas: 'blis', precision: 'bf16' } as const;
     await expect(chooseSupplier(wanted)).rejects.toThrow('bf16 needs blas: onednn or auto, not blis');
     if (process.platform !== 'darwin') {
       await expect(chooseSupplier({ ...wanted, blas: 'accelerate', precision: 'float32' })).rejects.toThrow(
         'engine.blas: accelerate, but Accelerate is not installed',
+      );
+    }
+    if (process.platform === 'linux') {
+      await expect(chooseSupplier({ ...wanted, blas: 'openblas', precision: 'float32' })).rejects.toThrow(
+        /^engine\.blas: openblas does not work here: .*load.*/i,
       );
     }
   });
