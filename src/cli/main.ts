@@ -8,16 +8,13 @@ import { captionCommand } from './caption.js';
 import { reportError } from './errors.js';
 import { gradcheckCommand } from './gradcheck.js';
 import { infoCommand } from './info.js';
+import { endWithOutput } from './output.js';
 import { overfitCommand } from './overfit.js';
 import { trainCommand } from './train.js';
 import { usageError } from './usage.js';
 import { version } from './version.js';
 
-// A reader that has seen enough, such as `recap info | head -1`.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+endWithOutput();
 process.on('uncaughtException', (error) => process.exit(reportError(error)));
 process.on('unhandledRejection', (error) => process.exit(reportError(error)));
 

@@ -9,6 +9,7 @@ import { resumeRun, startRun, type TrainOutcome } from '../training/train.js';
 import type { Trainer } from '../training/trainer.js';
 import { printFinalCaptions } from './final-captions.js';
 import { configOption, setOption } from './options.js';
+import { outliveOutput } from './output.js';
 import { exitCodeOf, watchSignals } from './signals.js';
 
 interface Arguments {
@@ -45,6 +46,7 @@ async function train({ config, set, run, resume }: Arguments): Promise<void> {
   if (resume !== undefined && run !== undefined) {
     throw new UserError('--run names the folder of a new run; --resume already names its folder.');
   }
+  outliveOutput();
   const screen = new Screen();
   const events = new RunReport(screen);
   const interruption = watchSignals((signal) => {

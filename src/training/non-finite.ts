@@ -10,7 +10,10 @@ export class NonFiniteError extends TrainingError {
     readonly step: number,
     readonly fault: string,
   ) {
-    super(`Step ${step}: ${fault}. Nothing was updated; the last checkpoint is good. Try a lower learning rate.`);
+    super(
+      `Step ${step}: ${fault}. Nothing was updated; the checkpoint of the step before is good. Look at these captions' ` +
+        'features and start anew with a lower learning rate, or go on without such steps: --set train.onNonFinite=skip.',
+    );
   }
 }
 

@@ -4,7 +4,7 @@ import { configToYaml, parseConfigText } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { EngineChoice } from '../engine/select.js';
 import { flatView } from '../engine/shared-memory.js';
-import { TrainingError, UserError } from '../errors.js';
+import { UserError } from '../errors.js';
 import { cutBackMetrics, MetricsLog } from '../report/metrics-log.js';
 import { type Checkpoint, restoreCheckpoint } from './checkpoint.js';
 import { CheckpointWriter, type SaveResult } from './checkpoint-writer.js';
@@ -191,7 +191,7 @@ async function goOn(
   } catch (error) {
     if (error instanceof NonFiniteError) metrics.append({ type: 'nonFinite', step: error.step, fault: error.fault });
     // Unless an update broke off, the parameters are those of the last good step.
-    if (error instanceof TrainingError && !(error instanceof UnfinishedUpdateError)) await saveLast();
+    if (!(error instanceof UnfinishedUpdateError)) await saveLast();
     throw error;
   } finally {
     metrics.close();

@@ -46,6 +46,12 @@ export class Train {
     this.child.kill(signal);
   }
 
+  /** Whoever read the output is gone. */
+  closeOutput(): void {
+    this.child.stdout!.destroy();
+    this.child.stderr!.destroy();
+  }
+
   /** Until `condition` holds or the process has ended; returns whether it holds. */
   async until(condition: (train: Train) => boolean): Promise<boolean> {
     while (!condition(this)) {

@@ -1,9 +1,13 @@
 /** What a run does when it is told to stop, and when a second process wants its folder. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resumeRun, startRun } from '../../src/training/train.js';
+import { describeWith } from '../support/requirements.js';
 import {
   newestCheckpoint,
   readMetrics,
@@ -99,6 +103,47 @@ describe('SIGINT, SIGTERM and SIGHUP', () => {
     });
     expect(await again.ended).toMatchObject({ status: 0, stderr: '' });
     rmSync(cache, { recursive: true });
+  });
+});
+
+/** Runs its arguments on a terminal of their own, copies what they print, and takes the terminal away when told to. */
+const onTerminal = `
+import os, pty, sys, threading
+pid, fd = pty.fork()
+if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+def hang_up():
+    sys.stdin.readline()
+    os.close(fd)
+threading.Thread(target=hang_up, daemon=True).start()
+try:
+    while True: os.write(1, os.read(fd, 4096))
+except OSError: pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`;
+
+describe('a run that nobody watches any more', () => {
+  it('goes on to its end when the readers of its output are gone', async () => {
+    const dir = join(folder, 'unread');
+    const train = new Train(newRun(smallConfig(data, ['train.epochs=60']), dir));
+    expect(await train.until(hasBegun)).toBe(true);
+    train.closeOutput();
+    expect((await train.ended).status).toBe(0);
+    expect(newestCheckpoint(dir).state.step).toBe(600);
+  });
+
+  describeWith({ command: 'python3' }, 'on a terminal', () => {
+    it('writes its checkpoint when the terminal goes away', async () => {
+      const dir = join(folder, 'terminal');
+      const words = newRun(smallConfig(data, ['train.epochs=100000', 'checkpoint.everySteps=1000000']), dir);
+      const command = ['python3', '-c', onTerminal, process.execPath, 'dist/src/cli/main.js', 'train', ...words];
+      const child = spawn(command[0]!, command.slice(1), { stdio: ['pipe', 'ignore', 'inherit'] });
+      const ended = once(child, 'close');
+      while (loggedSteps(dir) === 0) await setTimeout(20);
+      child.stdin.end('\n');
+      // How the process ends is not looked at: Node 20 aborts at its end when its terminal is gone.
+      await ended;
+      expect(newestCheckpoint(dir).state.step).toBe(readMetrics(dir).findLast(({ type }) => type === 'step')!.step);
+    });
   });
 });
 

@@ -10,6 +10,7 @@ import { configToYaml } from '../../src/config/load.js';
 import { readMetrics, resultOf, smallConfig, temporaryFolder, writeData } from '../training/runs.js';
 
 const minutes = Number(process.env.RECAP_SOAK_MINUTES ?? 0.75);
+const engine = process.env.RECAP_SOAK_ENGINE ?? '{ name: cpu, blas: none }';
 const script = fileURLToPath(new URL('../fixtures/soak.mjs', import.meta.url));
 
 interface Resources {
@@ -56,6 +57,7 @@ describe.skipIf(process.platform !== 'linux')('a long run with workers ended at 
     `for ${minutes} minutes computes the same to the bit, and keeps neither memory, nor files, nor threads`,
     async () => {
       const config = smallConfig(data, [
+        `engine=${engine}`,
         'train.epochs=1000000',
         'checkpoint={everySteps: 5, keep: 2}',
         'validate.everyEpochs=20',
@@ -82,6 +84,7 @@ describe.skipIf(process.platform !== 'linux')('a long run with workers ended at 
       const last = warm.slice(first.length);
       const growth = largest(last, 'rssMb') - largest(first, 'rssMb');
       console.log({
+        engine,
         minutes,
         steps: step,
         kills,
