@@ -1,0 +1,103 @@
+/** The commands beside train, as programs, on a small data set. */
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configToYaml } from '../../src/config/load.js';
+import { recap } from '../support/command.js';
+import { smallConfig, temporaryFolder, trainUntil, writeData } from '../training/runs.js';
+
+let folder: string;
+let data: string;
+let config: string;
+beforeAll(async () => {
+  folder = temporaryFolder();
+  data = await writeData();
+  config = join(folder, 'small.yaml');
+  writeFileSync(config, configToYaml(smallConfig(data, ['engine=reference'])));
+});
+afterAll(() => {
+  for (const each of [folder, data]) rmSync(each, { recursive: true, force: true });
+});
+
+describe('recap caption', () => {
+  let checkpoint: string;
+  let features: string;
+  beforeAll(async () => {
+    const dir = join(folder, 'run');
+    await trainUntil({ afterStep: 1 }, dir, { config: smallConfig(data, ['engine=reference']) });
+    checkpoint = join(dir, 'checkpoints', 'step-1.safetensors');
+    features = join(folder, 'features');
+    mkdirSync(features);
+    renameSync(join(data, 'val2014_vgg16_fc7.h5'), join(features, 'val2014_vgg16_fc7.h5'));
+  });
+  afterAll(() => renameSync(join(features, 'val2014_vgg16_fc7.h5'), join(data, 'val2014_vgg16_fc7.h5')));
+
+  it('captions images from a checkpoint and a feature file alone', () => {
+    const words = ['caption', '--checkpoint', checkpoint, '--count', '4', '--set', `data.dir=${features}`];
+    const { status, stdout } = recap(words);
+    expect(status).toBe(0);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(4);
+    expect(stdout).toMatch(/^ +0 {2}/);
+  });
+
+  it('refuses features that are not those of its model', async () => {
+    const other = await writeData({ featureDim: 8 });
+    const { status, stderr } = recap(['caption', '--checkpoint', checkpoint, '--set', `data.dir=${other}`]);
+    rmSync(other, { recursive: true });
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: `recap: ${checkpoint} expects image features of 32 columns, the val features (data.features: fc7) have 8.\n`,
+    });
+  });
+});
+
+describe('recap overfit', () => {
+  const overfit = (...more: string[]) => recap(['overfit', '--config', config, '--captions', '3', ...more]);
+
+  it('exits with 0 when the captions are memorised', () => {
+    const { status, stdout } = overfit();
+    expect(stdout).toContain('3 of 3 captions memorised word for word (100%)');
+    expect(status).toBe(0);
+  });
+
+  it('exits with 1 and says where to look when too few are', () => {
+    const { status, stdout, stderr } = overfit('--epochs', '1');
+    expect(stdout).toMatch(/^\d of 3 captions memorised word for word .* after 1 epochs$/m);
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: 'recap: at least 95% should be. Look at learning rate, data and features.\n',
+    });
+  });
+});
+
+describe('recap gradcheck', () => {
+  it('compares every parameter and exits with 0', () => {
+    const { status, stdout } = recap(['gradcheck', '--config', config]);
+    expect(stdout.match(/^\w+ +relative error [\d.e-]+ over \d+ elements$/gm)).toHaveLength(8);
+    expect(status).toBe(0);
+  });
+});
+
+describe('recap bench', () => {
+  it('prints one JSON object a worker count', () => {
+    const sets = ['--set', 'engine={name: cpu, blas: none}', '--set', 'train.epochs=50'];
+    const words = ['bench', '--config', config, '--workers', '1,2', '--steps', '5', '--json', ...sets];
+    const { status, stdout } = recap(words);
+    expect(status).toBe(0);
+    const records = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(records).toMatchObject([
+      { cell: 'lstm', engine: 'cpu', supplier: 'wasm', precision: 'float32', workers: 1, shards: 3, lengths: 'data' },
+      { workers: 2, shards: 3 },
+    ]);
+    for (const { captionsPerSecond, stepMs, gflops, peakShare, phases } of records) {
+      expect(stepMs.min).toBeLessThanOrEqual(stepMs.median);
+      expect(stepMs.median).toBeLessThanOrEqual(stepMs.max);
+      for (const value of [captionsPerSecond, gflops, peakShare, phases.forwardBackward, phases.update]) {
+        expect(value).toBeGreaterThan(0);
+      }
+    }
+  });
+});
