@@ -4,26 +4,18 @@
  * The main thread calls `chooseEngine` once, `prepareProcess` before any worker starts, and hands the choice, which is
  * plain data, to the workers.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { EngineConfig } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import type { ModelShape } from '../model/parameters.js';
 import { type CpuWanted, chooseSupplier } from './cpu/choose-supplier.js';
 import { createCpuEngine } from './cpu/cpu-engine.js';
 import { listSuppliers } from './cpu/list-suppliers.js';
-import {
-  type CpuChoice,
-  describeCpu,
-  openProducts,
-  prepareSupplier,
-  productSizes,
-  supplierTitle,
-} from './cpu/supplier.js';
+import { type CpuChoice, describeCpu, openProducts, prepareSupplier, productSizes } from './cpu/supplier.js';
 import { slotTableBytes } from './cpu/updates.js';
 import { cpuArenaBytes } from './cpu/working-memory.js';
 import type { Engine, EngineDescription, Precision, SharedMemory } from './engine.js';
 import type { EngineListing } from './engine-listing.js';
-import type { GpuMode } from './gpu/gpu-engine.js';
+import { describeGpu, type GpuMode } from './gpu/description.js';
 import type { GpuAvailability } from './gpu/probe.js';
 import { createReferenceEngine, referenceDescription } from './reference/reference-engine.js';
 
@@ -41,19 +33,10 @@ export interface ChosenEngine {
 
 /**
  * @param recorded the choice recorded with a run that is resumed: taken again if this machine still can, because only
- * the same arithmetic goes on to the bit; otherwise the notes say why not
+ * the same arithmetic goes on to the bit
  * @throws UserError when the config names an engine that this machine cannot run
  */
 export async function chooseEngine(wanted: EngineConfig, recorded?: EngineChoice): Promise<ChosenEngine> {
-  const { choice, description } = await choose(wanted, recorded);
-  if (!recorded || isDeepStrictEqual(choice, recorded)) return { choice, description };
-  const note =
-    `The run was made with ${titleOf(recorded)} and goes on with ${titleOf(choice)}: its numbers will differ in their ` +
-    'last digits.';
-  return { choice, description: { ...description, notes: [...description.notes, note] } };
-}
-
-async function choose(wanted: EngineConfig, recorded?: EngineChoice): Promise<ChosenEngine> {
   switch (wanted.name) {
     case 'reference':
       return { choice: { name: 'reference' }, description: referenceDescription };
@@ -98,22 +81,7 @@ async function chooseGpu(wanted: GpuMode | 'auto', recorded?: EngineChoice): Pro
 }
 
 function gpuOf({ mode, adapter }: GpuAvailability, notes: readonly string[]): ChosenEngine {
-  const detail = `gpu.js on ${adapter}`;
-  return {
-    choice: { name: 'gpu', mode },
-    description: { engine: 'gpu', precision: 'float32', supplier: mode, detail, notes },
-  };
-}
-
-function titleOf(choice: EngineChoice): string {
-  switch (choice.name) {
-    case 'reference':
-      return 'the reference engine';
-    case 'gpu':
-      return `the gpu engine (${choice.mode})`;
-    case 'cpu':
-      return `the cpu engine (${supplierTitle(choice)})`;
-  }
+  return { choice: { name: 'gpu', mode }, description: describeGpu(mode, adapter, notes) };
 }
 
 /** Loaded only where it is asked for: gpu.js is large and starts a native library. */
@@ -171,7 +139,7 @@ export async function listEngines(): Promise<readonly EngineListing[]> {
       engine: 'gpu',
       variant: mode,
       available,
-      detail: adapter === null ? '' : `gpu.js on ${adapter}`,
+      detail: available ? describeGpu(mode, adapter).detail : '',
       reason,
     })),
     ...(await listSuppliers()),

@@ -3,11 +3,11 @@
  * its images beside it, and loaded like any other data.
  */
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { UserError } from '../../errors.js';
+import { cacheFolder } from '../../files/cache-folder.js';
 import { Hdf5Thread } from '../hdf5-client.js';
 import { generator } from '../random.js';
 import { readJson } from '../text-file.js';
@@ -36,9 +36,7 @@ export interface SceneEntry {
 
 /** Where the set is kept: RECAP_CACHE_DIR, or recap's folder in XDG_CACHE_HOME or ~/.cache. */
 export function shapesFolder(): string {
-  const { RECAP_CACHE_DIR, XDG_CACHE_HOME } = process.env;
-  const cache = RECAP_CACHE_DIR || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'recap');
-  return join(cache, `shapes-${version}`);
+  return join(cacheFolder(), `shapes-${version}`);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { EngineConfig } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import { libraryTitles } from './blas/blas-library.js';
 import { hasBf16, thisProcessor } from './blas/installed.js';
+import { bestInstructionSet } from './kernels.js';
 import { type MeasuredSupplier, measuredSuppliers } from './measured-suppliers.js';
 import { type CpuChoice, supplierTitle } from './supplier.js';
 
@@ -50,7 +51,7 @@ export async function chooseSupplier(wanted: CpuWanted, recorded?: CpuChoice): P
 }
 
 function choiceOf({ supplier, precision }: MeasuredSupplier): CpuChoice {
-  return { name: 'cpu', precision, supplier };
+  return { name: 'cpu', precision, supplier, instructionSet: bestInstructionSet() };
 }
 
 function fits({ supplier, precision }: MeasuredSupplier, wanted: CpuWanted): boolean {

@@ -2,7 +2,7 @@
 import type { EngineDescription, SharedMemory } from '../engine.js';
 import { type BlasLibrary, libraryTitles, type NativeLibrary, openBlas } from './blas/blas-library.js';
 import { type BlockedWeights, nativeProductSizes, nativeProducts } from './blas/native-products.js';
-import { type Kernels, loadKernels } from './kernels.js';
+import type { InstructionSet, Kernels } from './kernels.js';
 import type { ElementType, ProductSizes, Products } from './products.js';
 import { wasmProductSizes, wasmProducts } from './wasm-products.js';
 
@@ -22,6 +22,8 @@ export interface CpuChoice {
   readonly name: 'cpu';
   readonly precision: ElementType;
   readonly supplier: Supplier;
+  /** Of the WebAssembly kernels: their last digits depend on whether it has a fused multiply-add. */
+  readonly instructionSet: InstructionSet;
 }
 
 export function productSizes({ precision, supplier }: CpuChoice): ProductSizes {
@@ -76,8 +78,7 @@ export function openProducts({ precision, supplier }: CpuChoice, kernels: Kernel
 }
 
 export function describeCpu(choice: CpuChoice, notes: readonly string[]): EngineDescription {
-  const { instructionSet } = loadKernels(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
-  const { precision, supplier } = choice;
+  const { precision, supplier, instructionSet } = choice;
   const from = supplier.library === 'wasm' ? '' : ` from ${supplier.path}`;
   return {
     engine: 'cpu',

@@ -1,6 +1,7 @@
 import { nativeLibraries } from '../../../src/engine/cpu/blas/blas-library.js';
 import { installedLibraries } from '../../../src/engine/cpu/blas/installed.js';
 import type { BlockedWeights } from '../../../src/engine/cpu/blas/native-products.js';
+import { bestInstructionSet } from '../../../src/engine/cpu/kernels.js';
 import type { ElementType } from '../../../src/engine/cpu/products.js';
 import type { CpuChoice } from '../../../src/engine/cpu/supplier.js';
 import { describeWith } from '../../support/requirements.js';
@@ -11,7 +12,12 @@ const tolerance = 1e-5;
 
 runConformance({
   name: 'cpu (wasm)',
-  choice: () => ({ name: 'cpu', precision: 'float32', supplier: { library: 'wasm' } }),
+  choice: () => ({
+    name: 'cpu',
+    precision: 'float32',
+    supplier: { library: 'wasm' },
+    instructionSet: bestInstructionSet(),
+  }),
   tolerance,
 });
 
@@ -21,7 +27,12 @@ function choiceOf(
   blockedWeights: BlockedWeights = 'none',
 ): CpuChoice {
   const { path } = installedLibraries().find((installed) => installed.library === library)!;
-  return { name: 'cpu', precision, supplier: { library, path, version: '', kernels: '', blockedWeights } };
+  return {
+    name: 'cpu',
+    precision,
+    supplier: { library, path, version: '', kernels: '', blockedWeights },
+    instructionSet: bestInstructionSet(),
+  };
 }
 
 for (const library of nativeLibraries) {

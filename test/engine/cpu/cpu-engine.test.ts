@@ -4,7 +4,7 @@ import { generator } from '../../../src/data/random.js';
 import { nativeLibraries } from '../../../src/engine/cpu/blas/blas-library.js';
 import { installedLibraries } from '../../../src/engine/cpu/blas/installed.js';
 import { CpuExecutable } from '../../../src/engine/cpu/cpu-engine.js';
-import { loadKernels } from '../../../src/engine/cpu/kernels.js';
+import { bestInstructionSet, loadKernels } from '../../../src/engine/cpu/kernels.js';
 import { type CpuChoice, openProducts, productSizes, type Supplier } from '../../../src/engine/cpu/supplier.js';
 import { cpuArenaBytes } from '../../../src/engine/cpu/working-memory.js';
 import type { RunRequest, SharedMemory } from '../../../src/engine/engine.js';
@@ -17,7 +17,12 @@ import { describeWith } from '../../support/requirements.js';
 import { memoryFor, raggedShard, type Shard } from '../../support/shard.js';
 import { relativeDifference } from '../conformance.js';
 
-const wasm: CpuChoice = { name: 'cpu', precision: 'float32', supplier: { library: 'wasm' } };
+const wasm: CpuChoice = {
+  name: 'cpu',
+  precision: 'float32',
+  supplier: { library: 'wasm' },
+  instructionSet: bestInstructionSet(),
+};
 
 function shapeOf(cell: Cell): ModelShape {
   return { cell, featureDim: 70, wordDim: 51, hiddenDim: 130, vocabSize: 517, steps: 9 };
@@ -65,7 +70,7 @@ function randomShard(shape: ModelShape, rows: number, seed: number): Shard {
 
 async function expectAgreement(supplier: Supplier, cell: Cell): Promise<void> {
   const shape = shapeOf(cell);
-  const choice: CpuChoice = { name: 'cpu', precision: 'float32', supplier };
+  const choice: CpuChoice = { name: 'cpu', precision: 'float32', supplier, instructionSet: bestInstructionSet() };
   const memory = memoryOf(choice, shape, 33);
   const yardstick = memoryFor(shape, 'float64');
   flatView(yardstick, yardstick.parameters).set(flatView(memory, memory.parameters));

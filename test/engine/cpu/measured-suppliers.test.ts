@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { chooseSupplier } from '../../../src/engine/cpu/choose-supplier.js';
+import { bestInstructionSet } from '../../../src/engine/cpu/kernels.js';
 import { measuredSuppliers } from '../../../src/engine/cpu/measured-suppliers.js';
 
 let folder: string;
@@ -63,7 +64,12 @@ describe('the measurement of suppliers', () => {
   });
 
   it('takes the recorded supplier again although another one is faster', async () => {
-    const recorded = { name: 'cpu', precision: 'float32', supplier: { library: 'wasm' } } as const;
+    const recorded = {
+      name: 'cpu',
+      precision: 'float32',
+      supplier: { library: 'wasm' },
+      instructionSet: bestInstructionSet(),
+    } as const;
     const { choice } = await chooseSupplier({ name: 'cpu', blas: 'auto', precision: 'float32' }, recorded);
     expect(choice).toEqual(recorded);
   });
