@@ -95,7 +95,8 @@ it(
         killed[moment] = (killed[moment] ?? 0) + 1;
       }
       expect(resultOf(dir)).toEqual(expected);
-      expect(checkpointSteps(checkpoints).length).toBeLessThanOrEqual(3);
+      // The newest two, the best, and one that a kill right after the last checkpoint kept from being removed.
+      expect(checkpointSteps(checkpoints).length).toBeLessThanOrEqual(4);
       compared++;
     }
     console.log({ kills: done, ...killed, 'runs compared': compared });

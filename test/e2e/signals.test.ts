@@ -70,7 +70,7 @@ describe('SIGINT, SIGTERM and SIGHUP', () => {
   });
 
   it('cut a long validation short, which is done when the run goes on', async () => {
-    const many = await writeData({ captions: 6, valCaptions: 3000 });
+    const many = await writeData({ captions: 6, valCaptions: 1200 });
     const config = smallConfig(many, ['engine=reference', 'model.hiddenDim=100', 'train.epochs=2']);
     const dir = join(folder, 'validation');
     const train = new Train(newRun(config, dir));
