@@ -102,7 +102,13 @@ function subject(
 
 function workerCounts(text: string | undefined): number[] {
   if (text === undefined) return [availableParallelism()];
-  return text.split(',').map((count) => wholeNumber('--workers', Number(count.trim() || Number.NaN)));
+  return text.split(',').map((word) => {
+    const count = Number(word);
+    if (word.trim() === '' || Number.isNaN(count)) {
+      throw new UserError(`--workers: found "${text}", expected worker counts such as 1,2.`);
+    }
+    return wholeNumber('--workers', count);
+  });
 }
 
 function record({ trainer, engine, ...measured }: BenchmarkResult, lengths: Lengths, peakShare: number) {

@@ -64,7 +64,7 @@ async function run({ config, set, captions, epochs }: Arguments): Promise<void> 
   screen.print('');
   screen.print(
     `${memorised} of ${samples.length} captions memorised word for word (${Math.round(100 * share)}%), loss ` +
-      `${loss.toFixed(4)} after ${done} epochs`,
+      `${loss.toFixed(4)} after ${done} epoch${done === 1 ? '' : 's'}`,
   );
   if (interruption.signal !== null) process.exitCode = exitCodeOf(interruption.signal);
   else if (share < required) {

@@ -12,12 +12,6 @@ export const unkId = 3;
 /** The first tokens of every vocabulary, in the order of their ids. */
 export const specialTokens = ['<NULL>', '<START>', '<END>', '<UNK>'] as const;
 
-/** A vocabulary as it is stored in a checkpoint. */
-export interface VocabularyJson {
-  readonly tokens: TokenUnit;
-  readonly idxToWord: readonly string[];
-}
-
 export class Vocabulary {
   private constructor(
     readonly tokens: TokenUnit,
@@ -49,19 +43,6 @@ export class Vocabulary {
       ids.set(word, id);
     });
     return new Vocabulary(tokens, idxToWord);
-  }
-
-  /** @throws UserError when `json` is not what `toJSON` gives */
-  static fromJSON(json: unknown, where = 'vocabulary'): Vocabulary {
-    const { tokens, idxToWord } = (json ?? {}) as Partial<VocabularyJson>;
-    if (tokens !== 'word' && tokens !== 'char') {
-      throw new UserError(`${where}: tokens is ${quote(tokens)}, where "word" or "char" is expected.`);
-    }
-    return Vocabulary.of(tokens, idxToWord, where);
-  }
-
-  toJSON(): VocabularyJson {
-    return { tokens: this.tokens, idxToWord: this.idxToWord };
   }
 
   /** The text of a caption, up to its `<END>`, without `<NULL>` and `<START>`. */

@@ -19,20 +19,8 @@ describe('A vocabulary', () => {
     expect(vocabulary.decode([1, 5, 6, 4, 6, 2, 0])).toBe('ab b');
   });
 
-  it('comes back from the JSON in a checkpoint', () => {
-    const vocabulary = Vocabulary.of('char', words, 'words');
-    expect(Vocabulary.fromJSON(JSON.parse(JSON.stringify(vocabulary)))).toEqual(vocabulary);
-  });
-
-  it.each([
-    null,
-    3,
-    {},
-    { tokens: 'word' },
-    { tokens: 'letters', idxToWord: words },
-    { tokens: 'word', idxToWord: [1] },
-  ])('refuses %j as JSON', (json) => {
-    expect(() => Vocabulary.fromJSON(json, 'checkpoint')).toThrow(UserError);
+  it.each([[null], [3], [[1]], [['<NULL>', '<START>']], [[...words, words.at(-1)]]])('refuses the words %j', (list) => {
+    expect(() => Vocabulary.of('word', list, 'checkpoint')).toThrow(UserError);
   });
 
   it('knows words that JavaScript objects have by themselves', () => {
