@@ -57,6 +57,8 @@ interface KernelFunctions {
 
   zero(at: number, bytes: number): void;
   copy(src: number, dst: number, bytes: number): void;
+  /** dst (columns,rows) = the transpose of src (rows,columns). */
+  transpose(src: number, rows: number, columns: number, dst: number): void;
   /** dst (n) += src (n). */
   addTo(dst: number, src: number, n: number): void;
   /** Adds bias (columns) to every row of a. */

@@ -44,6 +44,16 @@ describe.each(runnableSets)('%s', (instructionSet) => {
       arena.checkGuards();
     });
 
+    test.each([1, 4, 18, 35])(`%i rows of ${columns} columns are transposed`, (rows) => {
+      arena.clear();
+      const a = uniform(rows * columns, 5);
+      const out = arena.take(rows * columns * 4);
+      arena.kernels.transpose(arena.put(a), rows, columns, out);
+      const expected = Float32Array.from(a, (_, at) => a[(at % rows) * columns + Math.floor(at / rows)]!);
+      expect(arena.floats(out, rows * columns)).toEqual(expected);
+      arena.checkGuards();
+    });
+
     test(`columns of ${columns} are summed over rows, and a bias added to each`, () => {
       arena.clear();
       const [rows, lda] = [9, columns + 3];

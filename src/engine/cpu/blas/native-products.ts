@@ -13,12 +13,17 @@ export type BlockedWeights = 'none' | 'most' | 'all';
 const largestBlock = 64;
 
 export function nativeProductSizes(operands: ElementType, blocked: BlockedWeights): ProductSizes {
+  // Libraries pack a transposed matrix more slowly, at every time step anew: the plain layout has it transposed once.
+  const isTransposed = ({ transposeB, everyStep }: WeightUse) => blocked === 'none' && transposeB && everyStep;
   const isBlocked = ({ transposeB, everyStep, bias }: WeightUse) =>
     blocked === 'all' || (blocked === 'most' && ((transposeB && everyStep) || bias));
   return {
     operands,
     scratchBytes: () => 0,
-    preparedBytes: (use, N, K) => (isBlocked(use) ? blockedBytesAtMost(operands, N, K) : 0),
+    preparedBytes(use, N, K) {
+      if (isBlocked(use)) return blockedBytesAtMost(operands, N, K);
+      return operands === 'float32' && isTransposed(use) ? N * K * 4 : 0;
+    },
   };
 }
 
@@ -43,12 +48,17 @@ export function nativeProducts(
       gemm(transposeA, transposeB, M, N, K, base + a, lda, base + b, ldb, bias ? 1 : 0, base + c, N);
     },
     prepare(transposeB, N, K, b, prepared) {
-      const bytes = matmul!.blockedBytes(transposeB, N, K);
+      if (!matmul) {
+        kernels.transpose(b, N, K, prepared);
+        return;
+      }
+      const bytes = matmul.blockedBytes(transposeB, N, K);
       if (bytes > blockedBytesAtMost(operands, N, K)) throw new Error(`weights (${K},${N}) take ${bytes} bytes`);
-      matmul!.reorder(transposeB, N, K, base + b, base + prepared);
+      matmul.reorder(transposeB, N, K, base + b, base + prepared);
     },
-    multiplyPrepared(transposeB, M, N, K, a, prepared, c, bias) {
-      matmul!.multiply(transposeB, M, N, K, base + a, base + prepared, base + c, bias && base + bias);
+    multiplyPrepared(transposeB, M, N, K, a, prepared, c, bias, scratch) {
+      if (!matmul) this.multiply(false, false, M, N, K, a, prepared, c, bias, scratch);
+      else matmul.multiply(transposeB, M, N, K, base + a, base + prepared, base + c, bias && base + bias);
     },
   };
 }

@@ -9,6 +9,45 @@ export function copy(src: usize, dst: usize, bytes: u32): void {
   memory.copy(dst, src, bytes);
 }
 
+/**
+ * dst (columns,rows) = src (rows,columns) transposed, four by four, in strips of 16 columns, so that each cache line of
+ * src is read once.
+ */
+export function transpose(src: usize, rows: u32, columns: u32, dst: usize): void {
+  const width = columns << 2;
+  const height = rows << 2;
+  const wholeRows = rows & ~3;
+  const wholeColumns = columns & ~3;
+  for (let strip: u32 = 0; strip < wholeColumns; strip += 16) {
+    const end = min(strip + 16, wholeColumns);
+    for (let i: u32 = 0; i < wholeRows; i += 4) {
+      for (let j = strip; j < end; j += 4) transposeFour(src + i * width + (j << 2), width, dst + j * height + (i << 2), height);
+    }
+  }
+  for (let j: u32 = 0; j < columns; j++) {
+    for (let i: u32 = j < wholeColumns ? wholeRows : 0; i < rows; i++) {
+      store<f32>(dst + j * height + (i << 2), load<f32>(src + i * width + (j << 2)));
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function transposeFour(from: usize, width: u32, to: usize, height: u32): void {
+  const a = v128.load(from);
+  const b = v128.load(from + width);
+  const c = v128.load(from + 2 * width);
+  const d = v128.load(from + 3 * width);
+  const ab = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+  const cd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+  const abHigh = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const cdHigh = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f32>(ab, cd, 0, 1, 4, 5));
+  v128.store(to + height, v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
+  v128.store(to + 2 * height, v128.shuffle<f32>(abHigh, cdHigh, 0, 1, 4, 5));
+  v128.store(to + 3 * height, v128.shuffle<f32>(abHigh, cdHigh, 2, 3, 6, 7));
+}
+
 export function gatherRows(table: usize, indices: usize, rows: u32, columns: u32, out: usize): void {
   const width = columns << 2;
   for (let row: u32 = 0; row < rows; row++) {
