@@ -182,6 +182,11 @@ export interface Engine {
    * [from, to) of the flat parameter array.
    */
   adam(step: AdamStep, from: number, to: number): void;
+  /**
+   * Copies elements [from, to), multiples of 16, of parameters, m and v to byte offset `at` of the shared memory, one
+   * behind the other.
+   */
+  saveState(from: number, to: number, at: number): void;
   /** The largest magnitude in elements [from, to) of a shard's gradient; NaN or Infinity if one is in it. */
   largestGradient(shard: number, from: number, to: number): number;
   dispose(): void | Promise<void>;
@@ -207,6 +212,8 @@ export interface SharedMemory {
   readonly v: number;
   readonly slots: readonly number[];
   readonly arenas: readonly number[];
+  /** Room for a chunk of parameters and moments, one a range of an update; see training/journaled-update.ts. */
+  readonly journals: readonly number[];
   /** Bytes of each arena. */
   readonly arenaBytes: number;
 }

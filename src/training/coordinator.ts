@@ -8,7 +8,6 @@ import { arenaBytes, type EngineChoice, precisionOf, prepareProcess, reservedByt
 import { allocateSharedMemory } from '../engine/shared-memory.js';
 import { TrainingError } from '../errors.js';
 import { type ModelShape, parameterLayout } from '../model/parameters.js';
-import { createJournal, resetJournal } from './journaled-update.js';
 import { captionLengths, elementRanges, shardRows } from './sharding.js';
 import type { SharedSplit, TaskResult, WorkerSetup } from './tasks.js';
 import { workerFile } from './worker-files.js';
@@ -64,6 +63,7 @@ export class Coordinator {
       shards,
       arenaBytes(engine, shape, rowsPerShard),
       reservedBytes(engine),
+      workers,
     );
     this.ranges = elementRanges(layout.length, workers);
     const splits = { train: sharedSplit(dataset, 'train'), val: sharedSplit(dataset, 'val') };
@@ -77,7 +77,7 @@ export class Coordinator {
       memory: this.memory,
       splits,
       rowsPerShard,
-      journal: createJournal(this.memory, this.ranges.length),
+      progress: new Int32Array(new SharedArrayBuffer(workers * 4)),
       disposed: new Int32Array(new SharedArrayBuffer(4)),
     };
     this.pool = new WorkerPool({
@@ -105,7 +105,7 @@ export class Coordinator {
 
   /** Adds the slots in shard order and applies Adam, in parallel over ranges of parameters. */
   async update(adam: AdamStep): Promise<void> {
-    resetJournal(this.setup.journal);
+    this.setup.progress.fill(0);
     try {
       await Promise.all(
         this.ranges.map(({ from, to }, range) => this.pool.run({ kind: 'update', range, from, to, adam })),

@@ -6,59 +6,41 @@
  * from there. The result is the same to the bit, whoever did which chunk.
  */
 import type { AdamStep, Engine, NumberArray, SharedMemory } from '../engine/engine.js';
-import { bytesOf, flatView } from '../engine/shared-memory.js';
-import type { UpdateJournal } from './tasks.js';
-
-/** Elements; parameters and both moments of a chunk stay in the first-level cache. */
-const chunkSize = 2048;
-
-export function createJournal(memory: SharedMemory, ranges: number): UpdateJournal {
-  return {
-    progress: new Int32Array(new SharedArrayBuffer(ranges * 4)),
-    saved: new SharedArrayBuffer(ranges * 3 * chunkSize * bytesOf(memory.precision)),
-  };
-}
-
-/** To be called before the tasks of an update are given out, never when one is given out again. */
-export function resetJournal(journal: UpdateJournal): void {
-  journal.progress.fill(0);
-}
+import { flatView, numbersAt, updateChunk } from '../engine/shared-memory.js';
 
 export class JournaledUpdate {
-  private readonly arrays: readonly NumberArray[];
-  private readonly saved: NumberArray;
+  private readonly state: readonly NumberArray[];
 
+  /** @param progress (ranges) zeros when an update is given out, and left alone when a part of it is given out again */
   constructor(
     private readonly engine: Engine,
-    memory: SharedMemory,
-    private readonly journal: UpdateJournal,
+    private readonly memory: SharedMemory,
+    private readonly progress: Int32Array,
   ) {
-    this.arrays = [memory.parameters, memory.m, memory.v].map((offset) => flatView(memory, offset));
-    this.saved = memory.precision === 'float64' ? new Float64Array(journal.saved) : new Float32Array(journal.saved);
+    this.state = [memory.parameters, memory.m, memory.v].map((offset) => flatView(memory, offset));
   }
 
   run(adam: AdamStep, range: number, from: number, to: number): void {
-    const { progress } = this.journal;
+    const { progress, engine } = this;
+    const journal = this.memory.journals[range]!;
     const start = Atomics.load(progress, range);
     let chunk = start >> 1;
-    if (start & 1) this.copy(range, from, to, chunk, 'restore');
-    for (; from + chunk * chunkSize < to; chunk++) {
-      const first = from + chunk * chunkSize;
-      this.copy(range, from, to, chunk, 'save');
+    if (start & 1) this.restore(journal, from + chunk * updateChunk, to);
+    for (; from + chunk * updateChunk < to; chunk++) {
+      const first = from + chunk * updateChunk;
+      const last = Math.min(first + updateChunk, to);
+      engine.saveState(first, last, journal);
       Atomics.store(progress, range, 2 * chunk + 1);
-      this.engine.adam(adam, first, Math.min(first + chunkSize, to));
+      engine.adam(adam, first, last);
       Atomics.store(progress, range, 2 * (chunk + 1));
     }
   }
 
-  private copy(range: number, from: number, to: number, chunk: number, direction: 'save' | 'restore'): void {
-    const first = from + chunk * chunkSize;
-    const last = Math.min(first + chunkSize, to);
-    for (let a = 0; a < 3; a++) {
-      const at = (range * 3 + a) * chunkSize;
-      const live = this.arrays[a]!;
-      if (direction === 'save') this.saved.set(live.subarray(first, last), at);
-      else live.set(this.saved.subarray(at, at + last - first), first);
-    }
+  /** Puts the copy of the chunk that begins at `first` back. */
+  private restore(journal: number, first: number, to: number): void {
+    const count = Math.min(updateChunk, to - first);
+    this.state.forEach((values, i) => {
+      values.set(numbersAt(this.memory, journal + i * count * values.BYTES_PER_ELEMENT, count), first);
+    });
   }
 }

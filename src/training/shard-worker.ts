@@ -68,7 +68,7 @@ class ShardWorker {
       captionStart: engine.prepare(programs.captionStart, limits),
       captionStep: engine.prepare(programs.captionStep, limits),
     };
-    this.update = new JournaledUpdate(engine, memory, setup.journal);
+    this.update = new JournaledUpdate(engine, memory, setup.progress);
     this.captions = new Int32Array(rowsPerShard * (shape.steps + 1));
     const NumberArray = setup.splits.train.features instanceof Float64Array ? Float64Array : Float32Array;
     this.features = new NumberArray(rowsPerShard * shape.featureDim);

@@ -23,19 +23,10 @@ export interface WorkerSetup {
   readonly splits: Readonly<Record<SplitName, SharedSplit>>;
   /** Most captions of a shard. */
   readonly rowsPerShard: number;
-  readonly journal: UpdateJournal;
+  /** (ranges) how far an update has come: chunks done, doubled, plus one while a chunk is being written. */
+  readonly progress: Int32Array;
   /** (1) workers that have given their engine back. */
   readonly disposed: Int32Array;
-}
-
-/**
- * Makes an update that was cut off repeatable: see journaled-update.ts. One region a range of parameters.
- */
-export interface UpdateJournal {
-  /** (ranges) chunks done, doubled, plus one while a chunk is being written. */
-  readonly progress: Int32Array;
-  /** (ranges · 3 · chunk elements) a copy of parameters and moments of the chunk being written. */
-  readonly saved: SharedArrayBuffer;
 }
 
 export type Task =

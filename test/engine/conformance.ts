@@ -13,7 +13,7 @@ import {
   prepareProcess,
   reservedBytes,
 } from '../../src/engine/select.js';
-import { flatView } from '../../src/engine/shared-memory.js';
+import { flatView, numbersAt, updateChunk } from '../../src/engine/shared-memory.js';
 import { captionerPrograms } from '../../src/model/captioner.js';
 import { greedyCaptions } from '../../src/model/decoding.js';
 import { type ModelShape, parameterNames, parameterViews } from '../../src/model/parameters.js';
@@ -246,6 +246,21 @@ export function runConformance({ name, choice, tolerance, skip = [] }: Conforman
         expect(relativeDifference(a!, b!), part).toBeLessThan(tolerance);
       }
       await tested.engine.dispose();
+    });
+
+    promise('saves parameters and moments as they are, and nothing beside them', async () => {
+      const arena = arenaBytes(chosen, shapes[1]!, 4);
+      const memory = memoryFor(shapes[1]!, precisionOf(chosen), 2, arena, reservedBytes(chosen), 2);
+      const engine = await createEngine(chosen, memory);
+      const states = [memory.parameters, memory.m, memory.v].map((offset) => flatView(memory, offset));
+      states.forEach((state, i) => {
+        fillNormals(state, 20 + i, 1);
+      });
+      engine.saveState(32, 96, memory.journals[0]!);
+      const saved = numbersAt(memory, memory.journals[0]!, 3 * 64 + 1);
+      expect([...saved]).toEqual([...states.flatMap((state) => [...state.subarray(32, 96)]), 0]);
+      expect(numbersAt(memory, memory.journals[1]!, 3 * updateChunk).every((value) => value === 0)).toBe(true);
+      await engine.dispose();
     });
 
     promise('finds the largest gradient, and a NaN or infinity anywhere in it', async () => {

@@ -21,9 +21,16 @@ export function fillNormals(target: NumberArray, seed: number, scale: number): v
 }
 
 /** Shared memory of one shape, parameters drawn from `seed`, gaps between them zero. */
-export function memoryFor(shape: ModelShape, precision: Precision, shards = 1, arena = 0, reserved = 0): SharedMemory {
+export function memoryFor(
+  shape: ModelShape,
+  precision: Precision,
+  shards = 1,
+  arena = 0,
+  reserved = 0,
+  journals = 0,
+): SharedMemory {
   const layout = parameterLayout(shape);
-  const memory = allocateSharedMemory(layout, precision, shards, arena, reserved);
+  const memory = allocateSharedMemory(layout, precision, shards, arena, reserved, journals);
   const flat = flatView(memory, memory.parameters);
   for (const [i, { offset, size }] of layout.places.entries())
     fillNormals(flat.subarray(offset, offset + size), 100 + i, 0.3);

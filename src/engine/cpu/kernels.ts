@@ -135,6 +135,17 @@ interface KernelFunctions {
     epsilon: number,
     divisor: number,
   ): void;
+  /** Copies elements [from, to), a multiple of 16, of parameters, m and v to `out`; the result has no meaning. */
+  saveState(
+    parameters: number,
+    m: number,
+    v: number,
+    slots: number,
+    slotCount: number,
+    from: number,
+    to: number,
+    out: number,
+  ): number;
   /** NaN or Infinity if one is among them. */
   largestMagnitude(at: number, count: number): number;
 

@@ -14,6 +14,8 @@ export const slotTableBytes = 4096;
 export interface Updates {
   /** As `Engine.adam`. */
   adam(step: AdamStep, from: number, to: number): void;
+  /** As `Engine.saveState`. */
+  saveState(from: number, to: number, at: number): void;
   /** As `Engine.largestGradient`. */
   largestGradient(shard: number, from: number, to: number): number;
 }
@@ -27,6 +29,9 @@ export function createUpdates(shared: SharedMemory, kernels: Kernels): Updates {
   return {
     adam({ stepSize, beta1, beta2, epsilon, divisor }, from, to) {
       kernels.adam(parameters, m, v, table, slots.length, from, to, stepSize, beta1, beta2, epsilon, divisor);
+    },
+    saveState(from, to, at) {
+      kernels.saveState(parameters, m, v, table, slots.length, from, to, at);
     },
     largestGradient: (shard, from, to) => kernels.largestMagnitude(slots[shard]! + from * 4, to - from),
   };

@@ -13,7 +13,7 @@ import type {
   TensorName,
   Tensors,
 } from '../engine.js';
-import { flatView } from '../shared-memory.js';
+import { flatView, numbersAt } from '../shared-memory.js';
 import { matrix, type ReferenceMatrix, ReferenceOps } from './reference-ops.js';
 
 export const referenceDescription: EngineDescription = {
@@ -34,6 +34,12 @@ export function createReferenceEngine(shared: SharedMemory): Engine {
     planKind: 'packed',
     prepare: (program) => new ReferenceExecutable(program, shared, parameters, slots),
     adam: (step, from, to) => adam(step, parameters, m, v, slots, from, to),
+    saveState(from, to, at) {
+      const saved = numbersAt(shared, at, 3 * (to - from));
+      [parameters, m, v].forEach((values, i) => {
+        saved.set(values.subarray(from, to), i * (to - from));
+      });
+    },
     largestGradient: (shard, from, to) => largestMagnitude(slots[shard]!, from, to),
     dispose: () => {},
   };

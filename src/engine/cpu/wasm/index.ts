@@ -1,4 +1,4 @@
-export { adam, largestMagnitude } from './optimiser';
+export { adam, largestMagnitude, saveState } from './optimiser';
 export { lstmCell, lstmCellBackward, rnnCell, rnnCellBackward } from './cells';
 export { sgemm, sgemmPacked } from './matmul';
 export { packB } from './pack';
