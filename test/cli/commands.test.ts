@@ -62,7 +62,7 @@ describe('recap overfit', () => {
 
   it('exits with 1 and says where to look when too few are', () => {
     const { status, stdout, stderr } = overfit('--epochs', '1');
-    expect(stdout).toMatch(/^\d of 3 captions memorised word for word .* after 1 epochs$/m);
+    expect(stdout).toMatch(/^\d of 3 captions memorised word for word .* after 1 epoch$/m);
     expect({ status, stderr }).toEqual({
       status: 1,
       stderr: 'recap: at least 95% should be. Look at learning rate, data and features.\n',
