@@ -46,6 +46,7 @@ const text = lines
   .join('\n');
 
 console.log(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
+<title>A training run in the terminal, and its loss curve</title>
 <style>text { font: ${font}px ui-monospace, Menlo, Consolas, monospace; fill: #d6deeb; white-space: pre } .axis { fill: #8b98a9 }</style>
 <rect width="100%" height="100%" rx="8" fill="#0b1622"/>
 ${text}
