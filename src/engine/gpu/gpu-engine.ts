@@ -2,7 +2,7 @@
 import { type Parameters, parameterViews } from '../../model/parameters.js';
 import type { StepPlan } from '../../model/step-plan.js';
 import { loadKernels } from '../cpu/kernels.js';
-import { createUpdates, slotTableBytes } from '../cpu/updates.js';
+import { createUpdates } from '../cpu/updates.js';
 import type { Engine, Executable, Matrix, Program, RunRequest, RunResult, SharedMemory, Tensors } from '../engine.js';
 import { flatView } from '../shared-memory.js';
 import { describeGpu, type GpuMode } from './description.js';
@@ -11,9 +11,6 @@ import { GPU } from './gpu-js.js';
 import { type GpuContext, TracedProgram } from './traced-program.js';
 
 export type { GpuMode } from './description.js';
-
-/** Bytes of a shard's arena in shared memory: gpu.js keeps memory of its own, so only what Adam asks for. */
-export const gpuArenaBytes = slotTableBytes;
 
 /** @throws UserError where the mode cannot run on this machine */
 export async function createGpuEngine(mode: GpuMode, shared: SharedMemory): Promise<Engine> {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { slotTableBytes } from '../../../src/engine/cpu/updates.js';
 import type { RunRequest } from '../../../src/engine/engine.js';
-import { createGpuEngine, type GpuMode, gpuArenaBytes } from '../../../src/engine/gpu/gpu-engine.js';
+import { createGpuEngine, type GpuMode } from '../../../src/engine/gpu/gpu-engine.js';
 import { WebGPUContext } from '../../../src/engine/gpu/gpu-js.js';
 import { TrainingError } from '../../../src/errors.js';
 import { captionerPrograms } from '../../../src/model/captioner.js';
@@ -14,7 +15,7 @@ import { memoryFor, raggedShard } from '../../support/shard.js';
 const shape: ModelShape = { cell: 'lstm', featureDim: 8, wordDim: 4, hiddenDim: 16, vocabSize: 12, steps: 6 };
 
 async function bench(mode: GpuMode) {
-  const engine = await createGpuEngine(mode, memoryFor(shape, 'float32', 1, gpuArenaBytes));
+  const engine = await createGpuEngine(mode, memoryFor(shape, 'float32', 1, slotTableBytes));
   const program = engine.prepare(captionerPrograms(shape).gradients, { rows: 4, steps: shape.steps });
   const run = async () => program.run(request());
   return { engine, run };
@@ -84,7 +85,7 @@ describeWith({ webgpu: true }, 'the gpu engine on a WebGPU adapter', () => {
           engine: built('engine/gpu/gpu-engine.js'),
           captioner: built('model/captioner.js'),
           shape,
-          memory: memoryFor(shape, 'float32', 1, gpuArenaBytes),
+          memory: memoryFor(shape, 'float32', 1, slotTableBytes),
           request: request(),
         },
       },
