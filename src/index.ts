@@ -1,29 +1,123 @@
-/** recap as a library: what the commands are made of. */
-export { configToYaml, overriddenConfig, parseConfigText, resolveConfig } from './config/load.js';
-export type { Config } from './config/schema.js';
-export type { CaptionSplit, DataConfig, Dataset, FeatureTable, SplitName } from './data/dataset.js';
-export { loadDataset, loadFeatures } from './data/dataset.js';
-export { Vocabulary } from './data/vocabulary.js';
-export type { Engine, EngineDescription, Executable, Ops, Program } from './engine/engine.js';
-export { chooseEngine, createEngine, type EngineChoice, listEngines } from './engine/select.js';
+/** recap as a library; docs/library.md shows its use. */
+
+// Configs.
+export { configOf, configToYaml, overriddenConfig, parseConfigText, resolveConfig } from './config/load.js';
+export type { Config, PartialConfig } from './config/schema.js';
+// Data.
+export type { CaptionSplit, DataConfig, Dataset, SplitName } from './data/dataset.js';
+export { loadDataset, loadImages } from './data/dataset.js';
+export type { FeatureTable } from './data/feature-table.js';
+export { type CaptionedImages, datasetOf, type MemoryData } from './data/memory-dataset.js';
+export { type TokenUnit, unwrittenIds, Vocabulary } from './data/vocabulary.js';
+// Engines.
+export type {
+  Engine,
+  EngineDescription,
+  Executable,
+  ParameterValues,
+  RunRequest,
+  RunResult,
+} from './engine/engine.js';
+export type { EngineWanted } from './engine/engine-wanted.js';
+export { type ChosenEngine, chooseEngine, type EngineChoice, listEngines } from './engine/select.js';
 export { TrainingError, UserError } from './errors.js';
-export { readSafetensors } from './files/safetensors.js';
-export { captionerPrograms } from './model/captioner.js';
+// Scores.
+export { readCandidates, readReferences } from './evaluation/caption-files.js';
+export type {
+  CandidateCaption,
+  CandidateSet,
+  ImageId,
+  ReferenceImage,
+  ReferenceSet,
+} from './evaluation/caption-sets.js';
+export type { TokenisedReferences } from './evaluation/reference-table.js';
+export { captionRewards, type RewardWeights } from './evaluation/reward.js';
 export {
-  type ModelShape,
-  type ParameterName,
+  type CaptionScores,
+  fromBestToWorst,
+  type ImageScores,
+  type ScoreOptions,
+  type Scores,
+  scoreCaptions,
+  scoreNames,
+} from './evaluation/score-captions.js';
+export { type CaptionTokens, type Tokeniser, tokeniser } from './evaluation/tokenise.js';
+export { readSafetensors } from './files/safetensors.js';
+// Models.
+export { captioner, captionerFamily, family as captioners } from './model/captioner.js';
+export type { CaptionerOptions } from './model/captioner-options.js';
+export { builtInCells, type CellName } from './model/cells/built-in.js';
+export type { Cell, CellGradients, CellStep, State } from './model/cells/cell.js';
+export { differentiate, type ForwardCell } from './model/cells/forward-only.js';
+export {
+  type DecodedCaption,
+  type Decoding,
+  type DecodingOptions,
+  decodingOf,
+  greedy,
+} from './model/decoding/decoding.js';
+export type { FamilyOptions, ModelFamily, ModelRecipe } from './model/family.js';
+export type { Draws } from './tensor/draws.js';
+export type { DropoutMask } from './tensor/dropout-mask.js';
+export type { Layout, TensorPlace, TensorSpec } from './tensor/layout.js';
+export type { Matrix, Named, NumberArray, Precision, Shape } from './tensor/matrix.js';
+export {
+  type Dimensions,
+  type Initial,
+  type ModelSpec,
+  type ParameterRole,
+  type ParameterSpec,
+  type Program,
+  type ProgramOutputs,
+  type ProgramSpec,
+  parameter,
   parameterCount,
-  parameterNames,
-  parameterShapes,
-} from './model/parameters.js';
-export { type BenchmarkResult, benchmark } from './training/benchmark.js';
-export { captionImages, type ImageCaption } from './training/caption-images.js';
-export { type Checkpoint, type CheckpointState, readCheckpoint } from './training/checkpoint.js';
-export { gradientCheck, type ParameterCheck } from './training/gradient-check.js';
-export { NonFiniteError } from './training/non-finite.js';
-export { type OverfitOutcome, overfit } from './training/overfit.js';
-export type { Interruption, RunEvents } from './training/run-events.js';
-export { resumeRun, startRun, type TrainOptions, type TrainOutcome } from './training/train.js';
-export { createTrainer, type Trainer } from './training/trainer.js';
-export { type TrainingStep, trainingSteps } from './training/training-steps.js';
-export { sampleCaptions, validationLoss } from './training/validation.js';
+} from './tensor/model-spec.js';
+export type { CellOps, GradientOptions, MatmulOptions, Ops } from './tensor/ops.js';
+export type { StepPlan, Tokens } from './tensor/step-plan.js';
+export { type Checkpoint, type CheckpointState, readCheckpoint } from './training/checkpoints/checkpoint.js';
+// Training.
+export { type BenchmarkOptions, type BenchmarkResult, benchmark } from './training/checks/benchmark.js';
+export { type GradientCheckOptions, gradientCheck, type ParameterCheck } from './training/checks/gradient-check.js';
+export { type OverfitOptions, type OverfitOutcome, overfit } from './training/checks/overfit.js';
+export {
+  type CaptioningOptions,
+  type Captions,
+  type CaptionText,
+  captionImages,
+  captionInputs,
+  type ImageCaption,
+} from './training/loop/caption-images.js';
+export type { CaptioningCheckpoints } from './training/loop/caption-models.js';
+export { NonFiniteError } from './training/loop/non-finite.js';
+export { referencesOf, type SplitReferences } from './training/loop/references.js';
+export { type ImageScoring, type ScoringOptions, scoreImages } from './training/loop/score-images.js';
+export { createTrainer, type Trainer, type TrainerOptions } from './training/loop/trainer.js';
+export { type StepTiming, type TrainingStep, trainingSteps } from './training/loop/training-steps.js';
+export {
+  type SampleCaption,
+  sampleCaptions,
+  type Validation,
+  type ValidationLoss,
+  validationLoss,
+  validationScores,
+} from './training/loop/validation.js';
+export type { RunEvents } from './training/run/run-events.js';
+export {
+  type GridAxis,
+  parseGrid,
+  type SweepOptions,
+  type SweepResult,
+  type SweepRun,
+  settingsOf,
+  sweep,
+  sweepRuns,
+} from './training/run/sweep.js';
+export {
+  type BestValidation,
+  resumeRun,
+  startOrResumeRun,
+  startRun,
+  type TrainOptions,
+  type TrainOutcome,
+} from './training/run/train.js';

@@ -1,16 +1,16 @@
 /** `recap bench`: captions a second of the real training loop. */
-import { availableParallelism } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { parseConfigText, resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { fullLength, syntheticDataset } from '../data/synthetic.js';
-import type { Precision } from '../engine/engine.js';
 import { chooseEngine } from '../engine/select.js';
 import { UserError } from '../errors.js';
+import { usableThreads } from '../files/container-limits.js';
 import { Screen } from '../report/screen.js';
-import { type BenchmarkResult, benchmark } from '../training/benchmark.js';
-import { measurePeak } from '../training/peak.js';
+import type { Precision } from '../tensor/matrix.js';
+import { type BenchmarkResult, benchmark } from '../training/checks/benchmark.js';
+import { measurePeak } from '../training/checks/peak.js';
 import { configOption, setOption } from './options.js';
 import { wholeNumber } from './whole-number.js';
 
@@ -34,7 +34,10 @@ export const benchCommand: CommandModule<unknown, Arguments> = {
   builder: (yargs) =>
     yargs
       .options({
-        shape: { choices: ['coco'] as const, describe: 'Random captions: D = 512, W = 256, H = 512, V = 1004, T = 16' },
+        shape: {
+          choices: ['coco'] as const,
+          describe: 'Random captions: D = 512, W = 256, H = 512, V = 1004, T = 16, a grid of 49 × 352',
+        },
         config: { ...configOption, describe: 'Real captions: the data and model of this config' },
         set: setOption,
         cell: { choices: ['lstm', 'rnn'] as const, default: 'lstm' as const, describe: 'With --shape' },
@@ -72,7 +75,7 @@ async function bench(args: Arguments): Promise<void> {
       load,
       onFault: (message) => screen.warn(`warning: ${message}`),
     });
-    const peakShare = (result.gflops * 1e9) / (peak * Math.min(workers, availableParallelism()));
+    const peakShare = (result.gflops * 1e9) / (peak * Math.min(workers, usableThreads()));
     if (args.json) screen.print(JSON.stringify(record(result, lengths, peakShare)));
     else for (const line of lines(result, lengths, peakShare)) screen.print(line);
   }
@@ -90,30 +93,35 @@ function subject(
   if (args.config !== undefined) {
     const config = resolveConfig(args.config, sets);
     const load = async (precision: Precision) => {
-      const dataset = await loadDataset(config.data, precision);
+      const dataset = await loadDataset(config.data, precision, config.train.seed);
       return lengths === 'full' ? fullLength(dataset) : dataset;
     };
     return { config, load };
   }
   const config = parseConfigText(`{ data: { builtin: shapes }, model: { cell: ${args.cell} } }`, '--shape coco', sets);
-  const coco = { captions: 10_000, images: 2000, steps: 16, featureDim: 512, vocabSize: 1004, lengths };
+  const grid = config.model.attention === 'none' ? null : { positions: 49, columns: 352 };
+  const coco = { captions: 10_000, images: 2000, steps: 16, featureDim: 512, vocabSize: 1004, lengths, grid };
   return { config, load: async () => syntheticDataset(coco, config.train.seed) };
 }
 
+/** As many as `train.workers` may be. */
+const mostWorkers = 1024;
+
 function workerCounts(text: string | undefined): number[] {
-  if (text === undefined) return [availableParallelism()];
+  if (text === undefined) return [usableThreads()];
   return text.split(',').map((word) => {
     const count = Number(word);
     if (word.trim() === '' || Number.isNaN(count)) {
       throw new UserError(`--workers: found "${text}", expected worker counts such as 1,2.`);
     }
+    if (count > mostWorkers) throw new UserError(`--workers: found ${count}, expected at most ${mostWorkers}.`);
     return wholeNumber('--workers', count);
   });
 }
 
 function record({ trainer, engine, ...measured }: BenchmarkResult, lengths: Lengths, peakShare: number) {
   return {
-    cell: trainer.shape.cell,
+    model: trainer.model.spec.title,
     engine: engine.engine,
     supplier: engine.supplier,
     precision: engine.precision,
@@ -129,16 +137,21 @@ function record({ trainer, engine, ...measured }: BenchmarkResult, lengths: Leng
   };
 }
 
-function lines({ trainer, engine, ...measured }: BenchmarkResult, lengths: Lengths, peakShare: number): string[] {
-  const { shape, workers, shards } = trainer;
+function lines(
+  { trainer, engine, switchedOff, ...measured }: BenchmarkResult,
+  lengths: Lengths,
+  peakShare: number,
+): string[] {
+  const { model, workers, shards } = trainer;
   const { min, median, max } = measured.stepMs;
   const { forwardBackward, dispatch, update, rest } = measured.phases;
   return [
-    `${shape.cell.toUpperCase()}, ${lengths === 'full' ? 'full length' : 'lengths of the data'}, ${engine.engine} ` +
+    `${model.spec.title}, ${lengths === 'full' ? 'full length' : 'lengths of the data'}, ${engine.engine} ` +
       `(${engine.precision}; ${engine.detail}), ${workers} worker${workers === 1 ? '' : 's'}, ${shards} shard${shards === 1 ? '' : 's'}`,
+    ...(switchedOff.length > 0 ? [`  switched off for this: ${switchedOff.join(', ')}`] : []),
     `  ${Math.round(measured.captionsPerSecond)} captions/s   step ${ms(median)} (${ms(min)} to ${ms(max)})`,
     `  ${measured.gflops.toFixed(1)} GFLOP/s in products, ${percent(peakShare)} of the measured peak`,
-    `  forward and backward ${ms(forwardBackward)}, dispatch ${ms(dispatch)}, reduction and Adam ${ms(update)}, ` +
+    `  forward and backward ${ms(forwardBackward)}, dispatch ${ms(dispatch)}, reduction and update ${ms(update)}, ` +
       `rest ${ms(rest)}; workers idle ${percent(measured.idleShare)}`,
   ];
 }

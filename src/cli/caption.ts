@@ -1,51 +1,65 @@
-/** `recap caption`: captions images from a checkpoint and a feature file alone. */
+/** `recap caption`: captions images from checkpoints and a feature file alone. */
 import type { CommandModule } from 'yargs';
 import { overriddenConfig, parseConfigText } from '../config/load.js';
-import type { SplitName } from '../data/dataset.js';
+import { type FolderSplit, folderSplits } from '../data/dataset.js';
+import { UserError } from '../errors.js';
 import { engineLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
-import { captionImages } from '../training/caption-images.js';
-import { readCheckpoint } from '../training/checkpoint.js';
+import { captionImages } from '../training/loop/caption-images.js';
+import {
+  checkpointLines,
+  checkpointsNamed,
+  type DecodingArguments,
+  decodingOptions,
+  searchWanted,
+} from './decoding-options.js';
 import { setOption } from './options.js';
 import { wholeNumber } from './whole-number.js';
 
-interface Arguments {
-  checkpoint: string;
-  split: SplitName;
+interface Arguments extends DecodingArguments {
+  split: FolderSplit;
   count: number;
   set: string[];
 }
 
 export const captionCommand: CommandModule<unknown, Arguments> = {
   command: 'caption',
-  describe: 'Caption images from a checkpoint',
+  describe: 'Caption images from checkpoints',
   builder: (yargs) =>
     yargs
       .options({
-        checkpoint: { type: 'string', requiresArg: true, demandOption: true, describe: 'Checkpoint (.safetensors)' },
-        split: { choices: ['train', 'val'] as const, default: 'val' as const, describe: 'Images of which split' },
+        ...decodingOptions,
+        split: { choices: folderSplits, default: 'val' as const, describe: 'Images of which split' },
         count: { type: 'number', requiresArg: true, default: 10, describe: 'Images, from the first on' },
         set: setOption,
       })
-      .example('$0 caption --checkpoint runs/a/checkpoints/step-500.safetensors', 'the first 10 validation images')
+      .example('$0 caption --checkpoint runs/a', 'the first 10 validation images')
+      .example('$0 caption --checkpoint runs/a/checkpoints/step-500.safetensors', 'by the state after that step')
+      .example('$0 caption --checkpoint runs/a --checkpoint runs/b --beam 5', 'by two models together')
+      .example('$0 caption --checkpoint runs/a --temperature 0.8 --nbest 5', 'five samples of each image')
       .example('$0 caption --checkpoint FILE --count 5 --set data.dir=DIR', 'where the data has moved'),
   handler: caption,
 };
 
-async function caption({ checkpoint: path, split, count, set }: Arguments): Promise<void> {
+async function caption(words: Arguments): Promise<void> {
   const screen = new Screen();
-  const images = wholeNumber('--count', count);
-  const checkpoint = readCheckpoint(path);
-  const recorded = parseConfigText(JSON.stringify(checkpoint.state.config), path);
-  const { engine, captions } = await captionImages(
-    checkpoint,
-    overriddenConfig(recorded, set),
-    split,
-    images,
-    (fault) => screen.warn(`warning: ${fault}`),
-  );
-  for (const line of engineLines(engine)) screen.warn(line);
-  for (const { image, url, caption: text } of captions) {
-    screen.print(`${String(image).padStart(6)}  ${text}${url === null ? '' : `  (${url})`}`);
+  const warn = (line: string) => screen.warn(line);
+  const count = wholeNumber('--count', words.count);
+  if (words.checkpoint.length === 0) {
+    throw new UserError('caption needs --checkpoint: a checkpoint file, or the folder of a run.');
+  }
+  const members = checkpointsNamed(words, warn);
+  const [leading] = members.flat();
+  const recorded = parseConfigText(JSON.stringify(leading!.state.config), leading!.path);
+  const { engine, captions } = await captionImages(members, overriddenConfig(recorded, words.set), words.split, {
+    images: { first: count },
+    decoding: searchWanted(words),
+    onFault: (fault) => warn(`warning: ${fault}`),
+  });
+  for (const line of [...checkpointLines(members), ...engineLines(engine)]) warn(line);
+  for (const { image, url, decoded } of captions) {
+    for (const { text } of decoded) {
+      screen.print(`${String(image).padStart(6)}  ${text}${url === null ? '' : `  (${url})`}`);
+    }
   }
 }

@@ -1,6 +1,7 @@
 /** How a command that fails ends: what it prints on stderr and its exit code. */
 import { TrainingError, UserError } from '../errors.js';
-import { version } from './version.js';
+import { oneLine } from '../one-line.js';
+import { version } from '../version.js';
 
 /** The user can mend it. */
 const userMistake = 2;
@@ -9,10 +10,11 @@ const failure = 1;
 /** Prints an error as people should see it, and gives the exit code. A stack trace is for bugs alone. */
 export function reportError(error: unknown): number {
   if (error instanceof UserError) return print(error.message, userMistake);
-  if (error instanceof TrainingError || isSystemError(error)) return print(error.message, failure);
+  if (error instanceof TrainingError) return print(error.message, failure);
+  if (isSystemError(error)) return print(oneLine(error.message), failure);
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return print(
-    `${trace}\nThis is a bug in recap ${version}. Please report it with the lines above and what \`recap info\` prints.`,
+    `${trace.split('\n').map(oneLine).join('\n')}\nThis is a bug in recap ${version}. Please report it with the lines above and what \`recap info\` prints.`,
     failure,
   );
 }

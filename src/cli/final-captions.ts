@@ -2,20 +2,27 @@
 import { ensureShapes, isTrueCaption, loadShapesScenes } from '../data/shapes/shapes.js';
 import { captionLines } from '../report/run-report.js';
 import type { Screen } from '../report/screen.js';
-import type { Trainer } from '../training/trainer.js';
-import { captionRows, firstCaptionOfEachImage, sampleCaptions } from '../training/validation.js';
+import type { Trainer } from '../training/loop/trainer.js';
+import {
+  captionRows,
+  firstCaptionOfEachImage,
+  sampleCaptions,
+  validatedParameters,
+} from '../training/loop/validation.js';
 
 /** Captions that are printed. */
 const shown = 8;
 
 export async function printFinalCaptions({ coordinator, dataset, config }: Trainer, screen: Screen): Promise<void> {
   const { val, vocabulary } = dataset;
+  const parameters = validatedParameters(config);
   screen.print('');
   screen.print('Captions of validation images, which were not trained on:');
-  for (const line of captionLines(await sampleCaptions(coordinator, val, vocabulary, shown))) screen.print(line);
+  const samples = await sampleCaptions(coordinator, val, vocabulary, shown, parameters);
+  for (const line of captionLines(samples)) screen.printWrapped(line);
   if (config.data.builtin === 'shapes' && config.data.tokens === 'word') {
     const scenes = loadShapesScenes(await ensureShapes()).val;
-    const captions = await captionRows(coordinator, val, vocabulary, firstCaptionOfEachImage(val));
+    const captions = await captionRows(coordinator, val, vocabulary, firstCaptionOfEachImage(val), parameters);
     const right = captions.filter(({ image, generated }) => isTrueCaption(scenes[image]!.scene, generated)).length;
     screen.print(
       `${right} of ${captions.length} unseen scenes are described truly (${Math.round((100 * right) / captions.length)}%).`,

@@ -3,8 +3,9 @@ import type { CommandModule } from 'yargs';
 import { resolveConfig } from '../config/load.js';
 import { trainerLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
-import { gradientCheck } from '../training/gradient-check.js';
+import { gradientCheck } from '../training/checks/gradient-check.js';
 import { configOption, setOption } from './options.js';
+import { outliveOutput } from './output.js';
 import { wholeNumber } from './whole-number.js';
 
 interface Arguments {
@@ -30,18 +31,25 @@ export const gradcheckCommand: CommandModule<unknown, Arguments> = {
 };
 
 async function run({ config, set, captions, elements }: Arguments): Promise<void> {
+  // The exit code is a verdict, whoever reads how it came about.
+  outliveOutput();
   const screen = new Screen();
   let worst = 0;
   const checks = gradientCheck(resolveConfig(config, set), {
     captions: wholeNumber('--captions', captions),
     elements: wholeNumber('--elements', elements),
-    started: (trainer) => {
-      for (const line of trainerLines(trainer)) screen.print(line);
+    started: (trainer, switchedOff) => {
+      for (const line of trainerLines(trainer)) screen.printWrapped(line);
+      if (switchedOff.length > 0) {
+        screen.printWrapped(`          switched off for this: ${switchedOff.join(', ')}`);
+      }
       screen.print('');
     },
+    compared: (name, done, of) => screen.progress(`${name.padEnd(8)}  ${done} of ${of} elements`),
     onFault: (message) => screen.warn(`warning: ${message}`),
   });
   for await (const { name, compared, relativeError } of checks) {
+    screen.endProgress();
     worst = Math.max(worst, relativeError);
     const verdict = relativeError < allowed ? '' : '  TOO LARGE';
     screen.print(

@@ -1,16 +1,27 @@
 /** `recap info`: what this machine offers, and why an engine is not available. */
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { cpus } from 'node:os';
 import type { CommandModule } from 'yargs';
 import { type EngineListing, listEngines } from '../engine/select.js';
-import { version } from './version.js';
+import { usableMemory, usableThreads } from '../files/container-limits.js';
+import { Screen } from '../report/screen.js';
+import { version } from '../version.js';
 
-export const infoCommand: CommandModule = {
+export const infoCommand: CommandModule<unknown, { measure: boolean }> = {
   command: 'info',
   describe: 'Print engines, threads and versions of this machine',
-  builder: (yargs) => yargs.example('$0 info', 'which engines work here, and why the others do not'),
-  handler: async () => {
-    const engines = await listEngines();
-    process.stdout.write(`${[...machineLines(), ...engineLines(engines)].join('\n')}\n`);
+  builder: (yargs) =>
+    yargs
+      .option('measure', {
+        type: 'boolean',
+        default: false,
+        describe: 'Measure anew who multiplies matrices how fast, such as after a busy hour',
+      })
+      .example('$0 info', 'which engines work here, and why the others do not')
+      .example('$0 info --measure', 'the same, and forget what was measured before'),
+  handler: async ({ measure }) => {
+    const engines = await listEngines(measure);
+    const screen = new Screen();
+    for (const line of [...machineLines(), ...engineLines(engines)]) screen.print(line);
   },
 };
 
@@ -19,8 +30,8 @@ function machineLines(): string[] {
     `recap     ${version}`,
     `node      ${process.versions.node} (V8 ${process.versions.v8}), ${process.platform} ${process.arch}`,
     `processor ${cpus()[0]?.model.trim() || 'unknown'}`,
-    `threads   ${availableParallelism()}`,
-    `memory    ${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
+    `threads   ${usableThreads()}`,
+    `memory    ${(usableMemory() / 2 ** 30).toFixed(1)} GiB`,
     '',
   ];
 }

@@ -3,22 +3,33 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { UserError } from '../errors.js';
+import { version } from '../version.js';
 import { benchCommand } from './bench.js';
 import { captionCommand } from './caption.js';
 import { reportError } from './errors.js';
+import { evaluateCommand } from './evaluate.js';
 import { gradcheckCommand } from './gradcheck.js';
 import { infoCommand } from './info.js';
 import { endWithOutput } from './output.js';
 import { overfitCommand } from './overfit.js';
+import { sweepCommand } from './sweep.js';
 import { trainCommand } from './train.js';
 import { usageError } from './usage.js';
-import { version } from './version.js';
 
 endWithOutput();
 process.on('uncaughtException', (error) => process.exit(reportError(error)));
 process.on('unhandledRejection', (error) => process.exit(reportError(error)));
 
-const commands = [trainCommand, overfitCommand, captionCommand, gradcheckCommand, benchCommand, infoCommand];
+const commands = [
+  trainCommand,
+  sweepCommand,
+  overfitCommand,
+  captionCommand,
+  evaluateCommand,
+  gradcheckCommand,
+  benchCommand,
+  infoCommand,
+];
 
 const words = hideBin(process.argv);
 
@@ -49,11 +60,13 @@ function optionsInForce(): string[] {
   return Object.keys((parser as Argv & { getOptions(): { key: Record<string, unknown> } }).getOptions().key);
 }
 
+/** Options that may stand several times, and the words that are none. */
+const repeatable: readonly string[] = ['set', 'grid', 'checkpoint', '_'];
+
 /** What yargs lets pass: one value given twice, which it turns into a list, and a number that is none. */
 function refuseMalformed(argv: Record<string, unknown>): true {
   for (const [name, value] of Object.entries(argv)) {
-    if (Array.isArray(value) && name !== 'set' && name !== '_')
-      throw new UserError(`--${name} is given more than once.`);
+    if (Array.isArray(value) && !repeatable.includes(name)) throw new UserError(`--${name} is given more than once.`);
     if (Number.isNaN(value)) throw new UserError(`--${name} takes a number.`);
   }
   return true;

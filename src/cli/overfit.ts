@@ -3,8 +3,9 @@ import type { CommandModule } from 'yargs';
 import { resolveConfig } from '../config/load.js';
 import { captionLines, trainerLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
-import { overfit } from '../training/overfit.js';
+import { overfit } from '../training/checks/overfit.js';
 import { configOption, setOption } from './options.js';
+import { outliveOutput } from './output.js';
 import { exitCodeOf, watchSignals } from './signals.js';
 import { wholeNumber } from './whole-number.js';
 
@@ -38,8 +39,10 @@ export const overfitCommand: CommandModule<unknown, Arguments> = {
 };
 
 async function run({ config, set, captions, epochs }: Arguments): Promise<void> {
+  // The exit code is a verdict, whoever reads how it came about.
+  outliveOutput();
   const screen = new Screen();
-  const interruption = watchSignals(() => true);
+  const stop = watchSignals(() => true);
   const {
     samples,
     memorised,
@@ -48,17 +51,21 @@ async function run({ config, set, captions, epochs }: Arguments): Promise<void> 
   } = await overfit(resolveConfig(config, set), {
     captions: wholeNumber('--captions', captions),
     epochs: wholeNumber('--epochs', epochs),
-    interruption,
+    signal: stop,
     onFault: (message) => screen.warn(`warning: ${message}`),
-    started: (trainer) => {
-      for (const line of trainerLines(trainer)) screen.print(line);
+    started: (trainer, switchedOff) => {
+      for (const line of trainerLines(trainer)) screen.printWrapped(line);
+      const { count } = trainer.dataset.train;
+      if (count < captions)
+        screen.print(`          the training split has ${count} images with captions, fewer than ${captions}`);
+      if (switchedOff.length > 0) screen.print(`          switched off for this: ${switchedOff.join(', ')}`);
       screen.print('');
     },
     step: (step, known, of) =>
       screen.progress(`epoch ${step.epoch}  loss ${step.loss.toFixed(4)}  ${known} of ${of} memorised`),
   });
   screen.endProgress();
-  for (const line of captionLines(samples.slice(0, shown))) screen.print(line);
+  for (const line of captionLines(samples.slice(0, shown))) screen.printWrapped(line);
   if (samples.length > shown) screen.print(`  … and ${samples.length - shown} more`);
   const share = memorised / samples.length;
   screen.print('');
@@ -66,7 +73,7 @@ async function run({ config, set, captions, epochs }: Arguments): Promise<void> 
     `${memorised} of ${samples.length} captions memorised word for word (${Math.round(100 * share)}%), loss ` +
       `${loss.toFixed(4)} after ${done} epoch${done === 1 ? '' : 's'}`,
   );
-  if (interruption.signal !== null) process.exitCode = exitCodeOf(interruption.signal);
+  if (stop.aborted) process.exitCode = exitCodeOf(stop.reason);
   else if (share < required) {
     screen.warn(`recap: at least ${100 * required}% should be. Look at learning rate, data and features.`);
     process.exitCode = 1;

@@ -2,11 +2,11 @@
 import type { CommandModule } from 'yargs';
 import { resolveConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
-import { duration, RunReport } from '../report/run-report.js';
+import { outcomeLines } from '../report/run-outcome.js';
+import { RunReport } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
-import { defaultRunFolder } from '../training/run-folder.js';
-import { resumeRun, startRun, type TrainOutcome } from '../training/train.js';
-import type { Trainer } from '../training/trainer.js';
+import { defaultRunFolders } from '../training/run/run-folder.js';
+import { resumeRun, startOrResumeRun, startRun, type TrainOptions, type TrainOutcome } from '../training/run/train.js';
 import { printFinalCaptions } from './final-captions.js';
 import { configOption, setOption } from './options.js';
 import { outliveOutput } from './output.js';
@@ -31,25 +31,48 @@ export const trainCommand: CommandModule<unknown, Arguments> = {
         requiresArg: true,
         describe: 'Folder of the new run (default: runs/CONFIG-DATE)',
       })
-      .option('resume', { type: 'string', requiresArg: true, describe: 'Go on with the run in this folder' })
+      .option('resume', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Go on with the run in this folder; auto: start the run of --run, or go on with it',
+      })
       .example('$0 train --config config/shapes.yaml', 'the built-in set, under a minute')
       .example('$0 train --config config/coco-lstm.yaml --set train.workers=8', 'override one key')
       .example('$0 train --resume runs/coco-lstm-20260301-120000', 'go on where it stopped')
-      .example('$0 train --resume runs/mine --set train.epochs=20', 'train longer'),
+      .example('$0 train --resume runs/mine --set train.epochs=20', 'train longer')
+      .example('$0 train --config FILE --run runs/mine --resume auto', 'whichever is due, as often as called'),
   handler: train,
 };
 
-async function train({ config, set, run, resume }: Arguments): Promise<void> {
+/** What the words ask for. */
+function action({ config, set, run, resume }: Arguments): (options: TrainOptions) => Promise<TrainOutcome> {
+  if (resume === 'auto') {
+    if (config === undefined || run === undefined) {
+      throw new UserError(
+        '--resume auto needs --config FILE and --run FOLDER: it starts the run there, or goes on with it.',
+      );
+    }
+    return (options) => startOrResumeRun(resolveConfig(config, set), run, options);
+  }
   if ((config === undefined) === (resume === undefined)) {
     throw new UserError('train needs either --config FILE for a new run or --resume FOLDER to go on with one.');
   }
-  if (resume !== undefined && run !== undefined) {
+  if (resume === undefined) {
+    return (options) =>
+      startRun(resolveConfig(config!, set), run ?? { firstFreeOf: defaultRunFolders(config!) }, options);
+  }
+  if (run !== undefined) {
     throw new UserError('--run names the folder of a new run; --resume already names its folder.');
   }
+  return (options) => resumeRun(resume, set, options);
+}
+
+async function train(words: Arguments): Promise<void> {
+  const act = action(words);
   outliveOutput();
   const screen = new Screen();
   const events = new RunReport(screen);
-  const interruption = watchSignals((signal) => {
+  const stop = watchSignals((signal) => {
     screen.endProgress();
     screen.warn(
       events.hasStarted
@@ -58,40 +81,18 @@ async function train({ config, set, run, resume }: Arguments): Promise<void> {
     );
     return events.hasStarted;
   });
-  const options = {
+  const outcome = await act({
     events,
-    interruption,
-    finished: (trainer: Trainer) => {
+    signal: stop,
+    finished: (trainer) => {
       screen.endProgress();
       return printFinalCaptions(trainer, screen);
     },
-  };
-  const outcome =
-    resume === undefined
-      ? await startRun(resolveConfig(config!, set), run ?? defaultRunFolder(config!), options)
-      : await resumeRun(resume, set, options);
+  });
   screen.endProgress();
-  report(screen, outcome);
-  if (outcome.signal !== null) process.exitCode = exitCodeOf(outcome.signal);
-  else if (!outcome.saved) process.exitCode = 1;
-}
-
-function report(
-  screen: Screen,
-  { dir, step, lastStep, signal, saved, alreadyComplete, elapsedSeconds }: TrainOutcome,
-): void {
-  const again = `recap train --resume ${dir}`;
-  if (alreadyComplete) {
-    screen.print(`The run in ${dir} is complete: all ${lastStep} steps are done. Train longer with`);
-    screen.print(`  ${again} --set train.epochs=N`);
-    return;
-  }
-  if (!saved) screen.warn(`The newest checkpoint could not be written; what ${dir} holds is older.`);
-  if (signal !== null) {
-    screen.print(`Stopped after step ${step} of ${lastStep}. Go on with`);
-    screen.print(`  ${again}`);
-  } else {
-    screen.print(`Done: ${lastStep} steps in ${duration(elapsedSeconds * 1000)}. Caption images with`);
-    screen.print(`  recap caption --checkpoint ${dir}/checkpoints/step-${step}.safetensors`);
-  }
+  const { warnings, lines } = outcomeLines(outcome);
+  for (const warning of warnings) screen.warn(warning);
+  for (const line of lines) screen.print(line);
+  if (outcome.stopped) process.exitCode = exitCodeOf(stop.reason);
+  else if (warnings.length > 0) process.exitCode = 1;
 }

@@ -14,12 +14,22 @@ export interface Vocabulary {
  * @param known what could have been meant
  */
 export function usageError(message: string, words: readonly string[], known: Vocabulary): UserError {
-  const unknown = /^Unknown (?:argument|command)s?: (.*)$/s.exec(message)?.[1]?.split(', ')[0];
+  const all = /^Unknown (?:argument|command)s?: (.*)$/s.exec(message)?.[1]?.split(', ');
+  const [command] = words;
+  if (command !== undefined && !command.startsWith('-') && !known.commands.includes(command)) {
+    return unknownWord(`command ${command}`, nearest(command, known.commands));
+  }
+  const unknown = all?.[0];
   if (unknown === undefined) return new UserError(`${message.trim().replaceAll(/\s*\n\s*/g, ' ')}. Try --help.`);
-  if (words[0] === unknown) return unknownWord(`command ${unknown}`, nearest(unknown, known.commands));
-  if (words.includes(unknown)) return unknownWord(`argument ${unknown}`, undefined);
+  const takesConfig = known.options.includes('config');
+  if (words.includes(unknown)) {
+    return unknownWord(
+      `argument ${unknown}`,
+      takesConfig && /\.ya?ml$/.test(unknown) ? `--config ${unknown}` : undefined,
+    );
+  }
   const option = nearest(unknown, known.options);
-  const key = nearestKey(unknown);
+  const key = takesConfig ? nearestKey(unknown) : undefined;
   const meant = option === undefined ? key && `--set ${key}=VALUE` : `--${option}`;
   return unknownWord(`option --${unknown}`, meant);
 }

@@ -6,12 +6,13 @@ import { type Config, configSchema } from './schema.js';
 
 export type Path = readonly PropertyKey[];
 
-/** Problems named in one message. */
+/** Problems named in one message; of many more it is not worth while to find the words, or to count them. */
 const mostProblems = 3;
+const mostCounted = 100;
 
 /**
  * @param where what the message says of the place of a key: file and line, or the override
- * @throws UserError naming up to three problems, one a line
+ * @throws UserError naming up to three problems, one a line, and how many more there are
  */
 export function checkConfig(raw: unknown, where: (path: Path) => string): Config {
   const result = configSchema.safeParse(raw);
@@ -20,10 +21,12 @@ export function checkConfig(raw: unknown, where: (path: Path) => string): Config
   for (const issue of result.error.issues) {
     for (const problem of problemsOf(issue, raw, where)) {
       problems.add(problem);
-      if (problems.size === mostProblems) throw new UserError([...problems].join('\n'));
+      if (problems.size > mostCounted) break;
     }
   }
-  throw new UserError([...problems].join('\n'));
+  const [named, more] = [[...problems].slice(0, mostProblems), problems.size - mostProblems];
+  if (more > 0) named.push(problems.size > mostCounted ? 'and many more' : `and ${more} more`);
+  throw new UserError(...named);
 }
 
 function* problemsOf(issue: z.core.$ZodIssue, raw: unknown, where: (path: Path) => string): Generator<string> {

@@ -3,10 +3,15 @@ import { closest, distance } from 'fastest-levenshtein';
 import { configSchema } from './schema.js';
 
 /** Dotted names of all keys, sections included. */
-export const keyPaths: ReadonlySet<string> = new Set([
-  ...pathsOf(configSchema.parse({ data: { builtin: 'shapes' } }), ''),
-  ...['gpu', 'cpu'].flatMap((engine) => pathsOf(configSchema.parse({ data: { builtin: 'shapes' }, engine }), '')),
-]);
+export const keyPaths: ReadonlySet<string> = new Set(
+  [
+    {},
+    { engine: 'gpu' },
+    { engine: 'cpu' },
+    ...(['sgd', 'rmsprop'] as const).map((name) => ({ train: { optimizer: { name } } })),
+    ...(['step', 'cosine', 'oneCycle', 'plateau'] as const).map((name) => ({ train: { schedule: { name } } })),
+  ].flatMap((variant) => pathsOf(configSchema.parse({ data: { builtin: 'shapes' }, ...variant }), '')),
+);
 
 function pathsOf(tree: object, prefix: string): string[] {
   return Object.entries(tree).flatMap(([key, value]) => {
@@ -24,9 +29,13 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return distance(lower, best) <= Math.ceil(lower.length / 3) ? spelling.get(best) : undefined;
 }
 
+/** What other software calls some keys. */
+const otherNames: Readonly<Record<string, string>> = { lr: 'learningRate', wd: 'weightDecay', bs: 'batchSize' };
+
 /** The nearest key to a dotted name: in its own section first, then by its last part anywhere. */
 export function nearestKey(path: string): string | undefined {
-  const last = path.slice(path.lastIndexOf('.') + 1);
+  const written = path.slice(path.lastIndexOf('.') + 1);
+  const last = Object.hasOwn(otherNames, written) ? otherNames[written]! : written;
   const section = path.slice(0, path.lastIndexOf('.') + 1);
   const byLast = new Map([...keyPaths].map((known) => [known.slice(known.lastIndexOf('.') + 1), known]));
   const siblings = [...keyPaths].filter(

@@ -2,7 +2,7 @@
  * Reads a config: a YAML file, then `--set` overrides, then the schema. Relative paths in a config are relative to the
  * working directory, as on the command line.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import {
   type Document,
   isMap,
@@ -14,9 +14,10 @@ import {
   type YAMLError,
 } from 'yaml';
 import { UserError } from '../errors.js';
+import { NotAFileError, openRegularFile } from '../files/regular-file.js';
 import { checkConfig, clipped, type Path } from './check.js';
 import { applyOverride, overrideOf, parseOverride } from './overrides.js';
-import type { Config } from './schema.js';
+import { type Config, oneSource, type PartialConfig } from './schema.js';
 
 /** Bytes. A config is a page of text, and the time that YAML takes can grow with the square of its length. */
 const mostBytes = 65_536;
@@ -36,7 +37,24 @@ export function resolveConfig(file: string, sets: readonly string[] = []): Confi
  */
 export function parseConfigText(text: string, name: string, sets: readonly string[] = []): Config {
   const { raw, lineOf } = parseYaml(text, name);
+  const where = (path: Path) => `${name}:${lineOf(path)}`;
+  const config = override(raw, sets, where);
+  if (config.data.dir !== null || config.data.builtin !== null) return config;
+  throw new UserError(`${where(['data'])}: ${missingData(raw)}; expected ${oneSource}.`);
+}
+
+/**
+ * A run's config, which names no data where the program that started it brought them along.
+ *
+ * @throws UserError
+ */
+export function parseRunConfig(text: string, name: string, sets: readonly string[]): Config {
+  const { raw, lineOf } = parseYaml(text, name);
   return override(raw, sets, (path) => `${name}:${lineOf(path)}`);
+}
+
+function missingData(raw: Record<string, unknown>): string {
+  return 'data' in raw ? `data is ${clipped(JSON.stringify(raw.data))}` : 'data is missing';
 }
 
 /**
@@ -45,6 +63,14 @@ export function parseConfigText(text: string, name: string, sets: readonly strin
  */
 export function overriddenConfig(config: Config, sets: readonly string[]): Config {
   return override(structuredClone(config), sets, () => 'config');
+}
+
+/**
+ * A config of a program's own: what is left out has its default.
+ * @throws UserError naming what is unknown or wrong
+ */
+export function configOf(partial: PartialConfig): Config {
+  return override(structuredClone(partial), [], () => 'config');
 }
 
 /** The whole config as YAML, every default written out; `parseConfigText` gives the same config back. */
@@ -76,13 +102,11 @@ function readText(file: string): string {
   }
 }
 
-/** The file's bytes, but at most one more than a config may have, so that an endless file ends too. */
+/** The file's bytes, but at most one more than a config may have. */
 function readBytes(file: string): Uint8Array {
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(file, 'r');
-    if (fstatSync(descriptor).isDirectory())
-      throw new UserError(`${file} is a folder; expected a config file in YAML.`);
+    descriptor = openRegularFile(file);
     const buffer = new Uint8Array(mostBytes + 1);
     let length = 0;
     for (;;) {
@@ -91,7 +115,9 @@ function readBytes(file: string): Uint8Array {
       length += read;
     }
   } catch (error) {
-    if (error instanceof UserError) throw error;
+    if (error instanceof NotAFileError) {
+      throw new UserError(`${file} is ${error.kind}; expected a config file in YAML.`);
+    }
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new UserError(`There is no config file ${file}.`);
     throw new UserError(`The config file ${file} cannot be read: ${message}.`);
@@ -107,6 +133,7 @@ interface ParsedYaml {
 }
 
 function parseYaml(text: string, name: string): ParsedYaml {
+  if (text.length > mostBytes) throw new UserError(`${name}: a config of more than ${mostBytes} bytes.`);
   const lines = new LineCounter();
   let document: Document.Parsed;
   let raw: unknown;

@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { UserError } from '../errors.js';
 import { clipped, type Path, unknownKey } from './check.js';
 import { keyPaths } from './keys.js';
+import { shorthands } from './leaves.js';
 
 export interface Override {
   /** As it was written. */
@@ -38,10 +39,11 @@ export function parseOverride(text: string): Override {
 /** Sets the key in a tree of plain values that has not been checked yet. */
 export function applyOverride(raw: Record<string, unknown>, { path, value }: Override): void {
   let section = raw;
-  for (const key of path.slice(0, -1)) {
+  for (const [depth, key] of path.slice(0, -1).entries()) {
+    const short = shorthands[path.slice(0, depth + 1).join('.')];
     const inner = Object.hasOwn(section, key) ? section[key] : undefined;
     if (inner === undefined || inner === null) section[key] = {};
-    else if (key === 'engine' && typeof inner === 'string') section[key] = { name: inner };
+    else if (short !== undefined && typeof inner !== 'object') section[key] = { [short]: inner };
     // Left for the check, which says what is wrong with the section.
     else if (typeof inner !== 'object' || Array.isArray(inner)) return;
     section = section[key] as Record<string, unknown>;

@@ -1,46 +1,12 @@
 /** Every config key with its default and its bounds, each written once; see load.ts for how a file becomes a Config. */
 import { z } from 'zod';
+import { attentionNames, conflictOf, imagePlaces } from '../model/captioner-options.js';
+import { builtInCells } from '../model/cells/built-in.js';
+import { flag, integer, integerOr, oneOf, path, probability, section, shorthand } from './leaves.js';
+import { train } from './train-schema.js';
 
-/**
- * A leaf says in words what it expects, and every check of it fails with those words, so that messages read the same
- * whatever was wrong with the value.
- */
-function integer(least: number, most: number) {
-  const error = `a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
-}
-
-function integerOr<W extends string | null>(word: W, least: number, most: number) {
-  return z.union([z.literal(word), integer(least, most)], {
-    error: `${word} or a whole number from ${least} to ${most}`,
-  });
-}
-
-function oneOf<const W extends readonly [string, ...string[]]>(...words: W) {
-  return z.enum(words, { error: words.length === 1 ? words[0] : `one of ${words.join(', ')}` });
-}
-
-const pathError = 'a path (text of at most 4096 characters), or null';
-const path = z
-  .string({ error: pathError })
-  .min(1, { error: pathError })
-  .max(4096, { error: pathError })
-  .refine((text) => !text.includes('\0'), { error: pathError })
-  .nullable();
-
-function section<S extends z.core.$ZodLooseShape>(shape: S) {
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'invalid_type' ? `keys and values: ${Object.keys(shape).join(', ')}` : undefined),
-  });
-}
-
-/** In [0, 1): how much of a running mean is kept at each step. */
-const betaError = 'a number from 0 to less than 1';
-const beta = z.number({ error: betaError }).min(0, { error: betaError }).lt(1, { error: betaError });
-const rateError = 'a number above 0, at most 10';
-const rate = z.number({ error: rateError }).gt(0, { error: rateError }).max(10, { error: rateError });
-const fractionError = 'a number above 0, at most 1';
-const fraction = z.number({ error: fractionError }).gt(0, { error: fractionError }).max(1, { error: fractionError });
+/** A program may bring its data along, and then names none. */
+export const oneSource = 'either data.dir (a folder) or data.builtin (shapes)';
 
 const data = section({
   /** A folder in the layout of CS231n's coco_captioning, relative to the working directory. */
@@ -51,49 +17,77 @@ const data = section({
   /** Only the first n training captions. */
   trainLimit: integerOr(null, 1, 2 ** 31 - 1).default(null),
   tokens: oneOf('word', 'char').default('word'),
-}).refine(({ dir, builtin }) => (dir === null) !== (builtin === null), {
-  error: 'either data.dir (a folder) or data.builtin (shapes)',
-});
+  /** Validates on so many images of the training split, chosen by `train.seed`, in place of the validation split. */
+  holdOut: integerOr(null, 1, 2 ** 31 - 1).default(null),
+  /** Whether features are shifted and scaled to mean 0 and standard deviation 1 over the training images. */
+  standardize: flag.default(false),
+  /** Whether to read the grids of image vectors beside the features. */
+  grid: flag.default(false),
+  /** What grids are rounded to on loading. */
+  gridPrecision: oneOf('float16', 'float32').default('float16'),
+})
+  .refine(({ dir, builtin }) => dir === null || builtin === null, { error: oneSource })
+  .refine(({ builtin, grid }) => builtin === null || !grid, {
+    path: ['grid'],
+    error: 'false, because data.builtin: shapes has no grid',
+  });
+
+const penaltyError = 'a number from 0 to 1000';
+const biasError = 'a number from -10 to 10';
 
 const model = section({
-  cell: oneOf('rnn', 'lstm').default('lstm'),
+  cell: oneOf('rnn', 'lstm', 'gru').default('lstm'),
+  /** Recurrent layers one above the other. */
+  layers: integer(1, 16).default(1),
+  /** Whether each layer from the second on adds what it reads to what it puts out. */
+  residual: flag.default(false),
   /** W */
   wordDim: integer(1, 16384).default(256),
   /** H */
   hiddenDim: integer(1, 16384).default(512),
-  /** A .safetensors file of initial parameters, relative to the working directory. */
+  /** What the biases of the LSTM's forget gates begin with. */
+  forgetBias: z.number({ error: biasError }).min(-10, { error: biasError }).max(10, { error: biasError }).default(0),
+  /** Whether W_embed scores the next word too, in place of W_vocab. */
+  tieEmbeddings: flag.default(false),
+  /** A file of word vectors in the text format of GloVe and word2vec, relative to the working directory. */
+  wordVectors: path.default(null),
+  /** Whether they are trained on; frozen otherwise. */
+  wordVectorsTrained: flag.default(true),
+  /** Where the image enters. */
+  imageTo: oneOf(...imagePlaces).default('state'),
+  /** Whether the image's grid (data.grid) is looked at before each word. */
+  attention: oneOf(...attentionNames).default('none'),
+  /** A, columns of the projected grid; null is H. */
+  attentionDim: integerOr(null, 1, 16384).default(null),
+  /** Whether what is seen scores the next word too. */
+  attentionToOutput: flag.default(true),
+  /** Factor of the doubly stochastic term in the training loss. */
+  attentionPenalty: z
+    .number({ error: penaltyError })
+    .min(0, { error: penaltyError })
+    .max(1000, { error: penaltyError })
+    .default(0),
+  /** While training, the probability of each element to be zero. */
+  dropout: section({
+    words: probability.default(0),
+    hidden: probability.default(0),
+    image: probability.default(0),
+    context: probability.default(0),
+  }).prefault({}),
+  /** A .safetensors file of initial parameters, or a run's folder, whose best checkpoint it is; relative to the working directory. */
   init: path.default(null),
-});
-
-const optimizer = section({
-  name: oneOf('adam').default('adam'),
-  learningRate: rate.default(1e-3),
-  beta1: beta.default(0.9),
-  beta2: beta.default(0.999),
-  epsilon: fraction.default(1e-8),
-});
-
-const train = section({
-  epochs: integer(1, 1_000_000).default(10),
-  batchSize: integer(1, 65536).default(100),
-  sampling: oneOf('shuffle', 'sequential', 'withReplacement').default('shuffle'),
-  optimizer: optimizer.prefault({}),
-  /** Multiplies the learning rate once an epoch. */
-  lrDecay: fraction.default(0.95),
-  seed: integer(0, 2 ** 32 - 1).default(231),
-  /** Threads; auto is one for each core. */
-  workers: integerOr('auto', 1, 1024).default('auto'),
-  /** Parts of a minibatch; auto is the number of workers when the run is created. */
-  shards: integerOr('auto', 1, 1024).default('auto'),
-  /** What to do when a loss or gradient is not finite. */
-  onNonFinite: oneOf('stop', 'skip').default('stop'),
-  /** Seconds after which a worker's task counts as hung. */
-  taskSeconds: integer(1, 86400).default(300),
+}).superRefine((options, context) => {
+  const conflict = conflictOf(builtInCells[options.cell], options);
+  if (conflict) context.addIssue({ code: 'custom', path: [...conflict.path], message: conflict.expected });
+  if (options.init !== null && options.wordVectors !== null) {
+    const message = 'null, because the parameters of model.init hold word vectors already';
+    context.addIssue({ code: 'custom', path: ['wordVectors'], message });
+  }
 });
 
 /** A bare name stands for that engine with its defaults. */
 const engine = z.preprocess(
-  (value) => (typeof value === 'string' ? { name: value } : value),
+  (value) => shorthand('engine', value),
   z.discriminatedUnion(
     'name',
     [
@@ -102,8 +96,8 @@ const engine = z.preprocess(
       section({ name: z.literal('gpu'), mode: oneOf('auto', 'webgpu', 'webasm', 'cpu').default('auto') }),
       section({
         name: z.literal('cpu'),
-        /** The library of matrix products; none is the built-in WebAssembly. */
-        blas: oneOf('auto', 'none', 'openblas', 'onednn', 'blis', 'mkl', 'accelerate').default('auto'),
+        /** Who computes matrix products: native is what recap generates, none the built-in WebAssembly. */
+        blas: oneOf('auto', 'native', 'none', 'openblas', 'onednn', 'blis', 'mkl', 'accelerate').default('auto'),
         precision: oneOf('float32', 'bf16').default('float32'),
       }),
     ],
@@ -122,9 +116,20 @@ const validate = section({
   everyEpochs: integer(0, 1_000_000).default(1),
   /** Sample captions printed at each validation. */
   captions: integer(0, 100).default(3),
+  /** Which parameters are validated and caption images: the trained ones, or their average; auto is that if there is one. */
+  parameters: oneOf('auto', 'live', 'ema').default('auto'),
+  /** What the best checkpoint, early stopping and the schedule plateau go by: the loss, or a score of captions. */
+  metric: oneOf('loss', 'Bleu_1', 'Bleu_2', 'Bleu_3', 'Bleu_4', 'ROUGE_L', 'CIDEr').default('loss'),
+  /** Captions of all images of the validation split, scored. */
+  scores: section({
+    /** 0 is never; auto is at every validation where the metric is a score, and otherwise never. */
+    everyEpochs: integerOr('auto', 0, 1_000_000).default('auto'),
+    /** Words as coco-caption takes them, or runs of [a-z0-9']. */
+    tokens: oneOf('ptb', 'words').default('ptb'),
+  }).prefault({}),
 });
 
-export const configSchema = section({
+const sections = section({
   data: data.prefault({}),
   model: model.prefault({}),
   train: train.prefault({}),
@@ -134,5 +139,58 @@ export const configSchema = section({
 });
 
 /** A checked config with every default filled in; nothing in it is optional. */
-export type Config = z.output<typeof configSchema>;
-export type EngineConfig = Config['engine'];
+export type Config = z.output<typeof sections>;
+/** A config as it may be written: what is left out has its default. */
+export type PartialConfig = z.input<typeof sections>;
+
+/** Keys that make no sense beside each other: the one to change, and what is expected of it. */
+function* conflicts({ model, train, validate }: Config): Generator<readonly [path: string, expected: string]> {
+  const { schedule, lrDecay, earlyStopping, ema } = train;
+  if (schedule.name !== 'exponential' && lrDecay !== null) {
+    yield ['train.lrDecay', `null beside the schedule ${schedule.name}, since the exponential one alone reads it`];
+  }
+  const waiting = [
+    ...(schedule.name === 'plateau' ? ['the schedule plateau'] : []),
+    ...(earlyStopping.patience === null ? [] : ['train.earlyStopping']),
+  ];
+  if (validate.everyEpochs === 0 && waiting.length > 0) {
+    yield ['validate.everyEpochs', `at least 1, since ${waiting.join(' and ')} goes by validations`];
+  }
+  if (validate.parameters === 'ema' && ema === null) {
+    yield ['validate.parameters', 'auto or live where train.ema keeps no average'];
+  }
+  if (train.selfCritical.samples > 0) yield* selfCriticalConflicts(model, train);
+  const scored = validate.scores.everyEpochs;
+  if (scored === 0 && validate.metric !== 'loss') {
+    yield ['validate.scores.everyEpochs', `auto or at least 1, since validate.metric is ${validate.metric}`];
+  }
+  if (scored !== 'auto' && scored > 0 && (validate.everyEpochs === 0 || scored % validate.everyEpochs !== 0)) {
+    yield ['validate.scores.everyEpochs', `auto, 0 or a multiple of validate.everyEpochs, ${validate.everyEpochs}`];
+  }
+}
+
+/** What the model's own captions cannot be trained on with. */
+function* selfCriticalConflicts(
+  { init, attentionPenalty }: Config['model'],
+  { selfCritical, labelSmoothing, scheduledSampling, batchSize }: Config['train'],
+): Generator<readonly [path: string, expected: string]> {
+  const { samples, baseline, reward } = selfCritical;
+  const beside = 'beside train.selfCritical, since advantages weigh the loss of the sampled words alone';
+  if (init === null) yield ['train.selfCritical.samples', '0 where model.init names no checkpoint to start from'];
+  if (samples === 1 && baseline === 'samples') {
+    yield ['train.selfCritical.samples', 'at least 2 with the baseline samples, or the baseline greedy'];
+  }
+  if (reward.CIDEr === 0 && reward.Bleu_4 === 0) {
+    yield ['train.selfCritical.reward.CIDEr', 'above 0, or Bleu_4 above 0, since nothing else is rewarded'];
+  }
+  if (batchSize % samples !== 0) yield ['train.batchSize', `a multiple of train.selfCritical.samples, ${samples}`];
+  if (labelSmoothing > 0) yield ['train.labelSmoothing', `0 ${beside}`];
+  if (attentionPenalty > 0) yield ['model.attentionPenalty', `0 ${beside}`];
+  for (const key of ['from', 'to'] as const) {
+    if (scheduledSampling[key] > 0) yield [`train.scheduledSampling.${key}`, `0 ${beside}`];
+  }
+}
+
+export const configSchema = sections.superRefine((config, context) => {
+  for (const [path, message] of conflicts(config)) context.addIssue({ code: 'custom', path: path.split('.'), message });
+});

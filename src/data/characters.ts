@@ -5,21 +5,20 @@ import { endId, nullId, specialTokens, startId, unkId, Vocabulary } from './voca
 /** Longer captions are cut here, so that a single one does not make every minibatch expensive. */
 export const longestCharacters = 200;
 
-export interface CharacterCaptions {
-  readonly train: CaptionTable;
-  readonly val: CaptionTable;
+export interface CharacterCaptions<S extends string> {
+  readonly captions: Record<S, CaptionTable>;
   readonly vocabulary: Vocabulary;
   readonly notes: readonly string[];
 }
 
 /**
  * Spells every caption's words with one blank between them, an `<UNK>` word as one `<UNK>` character. The characters are
- * those of all words of the vocabulary, sorted by code point; columns are the longest caption of both splits and two.
+ * those of all words of the vocabulary, sorted by code point; columns are the longest caption of all splits and two.
  */
-export function toCharacters(
-  tables: { readonly train: CaptionTable; readonly val: CaptionTable },
+export function toCharacters<S extends string>(
+  tables: Record<S, CaptionTable>,
   words: Vocabulary,
-): CharacterCaptions {
+): CharacterCaptions<S> {
   const characters = new Set([' ']);
   for (const word of words.idxToWord.slice(specialTokens.length))
     for (const character of word) characters.add(character);
@@ -30,14 +29,15 @@ export function toCharacters(
     id < specialTokens.length ? [unkId] : Array.from(word, (character) => ids.get(character)!),
   );
   const blank = ids.get(' ')!;
-  const longest = Math.max(longestOf(tables.train, spelling), longestOf(tables.val, spelling));
+  const splits = Object.entries(tables) as [S, CaptionTable][];
+  const longest = Math.max(...splits.map(([, table]) => longestOf(table, spelling)));
   const columns = Math.min(longest, longestCharacters) + 2;
   const notes =
     longest > longestCharacters
       ? [`captions are cut at ${longestCharacters} characters; the longest has ${longest}`]
       : [];
-  const spell = (table: CaptionTable) => spellTable(table, spelling, blank, columns);
-  return { train: spell(tables.train), val: spell(tables.val), vocabulary, notes };
+  const spelled = splits.map(([split, table]) => [split, spellTable(table, spelling, blank, columns)]);
+  return { captions: Object.fromEntries(spelled) as Record<S, CaptionTable>, vocabulary, notes };
 }
 
 /** Places in the table of the words of caption `row`, without special tokens but `<UNK>`. */
@@ -70,7 +70,8 @@ function spellTable(
     const text: number[] = [];
     for (const id of wordsOf(table, row)) {
       if (text.length > 0) text.push(blank);
-      text.push(...spelling[id]!);
+      // One by one, since a call takes only so many arguments.
+      for (const character of spelling[id]!) text.push(character);
     }
     const caption = [startId, ...text.slice(0, columns - 2), endId];
     captions.set(caption, row * columns);

@@ -4,13 +4,16 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Precision } from '../engine/engine.js';
 import { UserError } from '../errors.js';
-import { type CaptionTable, readCaptions } from './captions.js';
+import type { Named, Precision } from '../tensor/matrix.js';
+import { type CaptionTable, captionTexts, readCaptions } from './captions.js';
 import { toCharacters } from './characters.js';
-import { Hdf5Reader, type Hdf5Table } from './hdf5.js';
+import { copyRow, type FeatureTable } from './feature-table.js';
+import { Hdf5Reader } from './hdf5.js';
+import { holdOut } from './hold-out.js';
+import { checkSameColumns, describeImages, type ImageTables, readImages } from './image-tables.js';
 import { ensureShapes } from './shapes/shapes.js';
 import { readText } from './text-file.js';
 import type { Vocabulary } from './vocabulary.js';
@@ -18,25 +21,25 @@ import { readVocabulary } from './vocabulary-file.js';
 
 export type SplitName = 'train' | 'val';
 
-/** (rows, columns) row-major, on a SharedArrayBuffer. */
-export interface FeatureTable {
-  readonly data: Float32Array | Float64Array;
-  readonly rows: number;
-  /** D */
-  readonly columns: number;
-}
+/** Splits of a folder. The third one is for final scores, and nothing of training or selection reads it. */
+export const folderSplits = ['train', 'val', 'test'] as const;
+export type FolderSplit = (typeof folderSplits)[number];
+
+const captionFileName = 'coco2014_captions.h5';
+const vocabularyFileName = 'coco2014_vocab.json';
 
 export interface CaptionSplit {
   readonly name: SplitName;
   /** (count, columns) token ids, on a SharedArrayBuffer. */
   readonly captions: Int32Array;
-  /** (count) the row of `features` that each caption describes, on a SharedArrayBuffer. */
+  /** (count) the image that each caption describes, a row of each of `inputs`, on a SharedArrayBuffer. */
   readonly imageIdxs: Int32Array;
   readonly count: number;
   /** T + 1 */
   readonly columns: number;
-  readonly features: FeatureTable;
-  /** (rows of `features`) where each image was found; null without a urls file. */
+  /** What a model is given of an image, by name; `features` (images, D) and `grid` (images, L·C) for captioners. */
+  readonly inputs: Named<FeatureTable>;
+  /** (images) where each image was found; null without a urls file. */
   readonly urls: readonly string[] | null;
 }
 
@@ -58,93 +61,109 @@ export interface DataConfig {
   /** Only the first n training captions; null for all. */
   readonly trainLimit: number | null;
   readonly tokens: 'word' | 'char';
+  /** Images of the training split that are validated on in place of the validation split, which is then not read. */
+  readonly holdOut: number | null;
+  /** Whether grids are read beside the features. */
+  readonly grid: boolean;
+  /** What they are kept in: rounded once, when they are read, for every engine alike. */
+  readonly gridPrecision: 'float16' | 'float32';
 }
 
 /**
  * @param precision `float64` keeps the digits of float64 features; otherwise features are float32
+ * @param seed chooses the images that are held out
  * @throws UserError when a file is missing, damaged or does not fit the others
  */
-export async function loadDataset(config: DataConfig, precision: Precision): Promise<Dataset> {
+export async function loadDataset(config: DataConfig, precision: Precision, seed = 0): Promise<Dataset> {
   const folder = await dataFolder(config);
-  const words = readVocabulary(join(folder, 'coco2014_vocab.json'));
+  const captionFile = join(folder, captionFileName);
+  const words = readVocabulary(join(folder, vocabularyFileName));
+  const names: readonly SplitName[] = config.holdOut === null ? ['train', 'val'] : ['train'];
   const reader = new Hdf5Reader();
   try {
-    const tables = await readCaptions(reader, join(folder, 'coco2014_captions.h5'), words);
-    const { train, val, vocabulary, notes } =
-      config.tokens === 'char' ? toCharacters(tables, words) : { ...tables, vocabulary: words, notes: [] };
-    const features = {
-      train: await describeFeatures(reader, folder, config, 'train'),
-      val: await describeFeatures(reader, folder, config, 'val'),
-    };
-    checkColumns(features.train, features.val);
-    const trainSplit = await makeSplit(
-      reader,
-      folder,
-      'train',
-      limit(train, config.trainLimit),
-      features.train,
-      precision,
-    );
-    const valSplit = await makeSplit(reader, folder, 'val', val, features.val, precision);
-    const checksum = checksumOf(trainSplit, valSplit, vocabulary);
-    return { train: trainSplit, val: valSplit, vocabulary, checksum, notes };
+    const tables = await readCaptions(reader, captionFile, words, names);
+    const { captions, vocabulary, notes } =
+      config.tokens === 'char' ? toCharacters(tables, words) : { captions: tables, vocabulary: words, notes: [] };
+    const images: ImageTables[] = [];
+    for (const name of names) images.push(await describeImages(reader, folder, config, name));
+    checkSameColumns(images);
+    const splits: CaptionSplit[] = [];
+    for (const [i, name] of names.entries()) {
+      splits.push(await makeSplit(reader, folder, name, captions[name], images[i]!, config, precision));
+    }
+    const [whole, validation] = splits as [CaptionSplit, CaptionSplit?];
+    const [some, val] = validation ? [whole, validation] : holdOut(whole, config.holdOut!, seed, captionFile);
+    const train = limit(some, config.trainLimit);
+    return { train, val, vocabulary, checksum: checksumOf(train, val, vocabulary), notes };
   } finally {
     await reader.close();
   }
 }
 
 /**
- * Image features of one split, for captioning without captions: needs the feature file alone.
+ * What a model is given of the images of one split, for captioning without captions: needs the files of features, and of
+ * grids where `config.grid` says so, alone.
  *
- * @throws UserError when the file is missing or damaged
+ * @throws UserError when a file is missing or damaged
  */
-export async function loadFeatures(
+export async function loadImages(
   config: DataConfig,
-  split: SplitName,
+  split: FolderSplit,
   precision: Precision,
-): Promise<{ features: FeatureTable; urls: readonly string[] | null }> {
+): Promise<{ inputs: Named<FeatureTable>; urls: readonly string[] | null }> {
   const folder = await dataFolder(config);
   const reader = new Hdf5Reader();
   try {
-    const table = await describeFeatures(reader, folder, config, split);
-    return { features: await readFeatures(reader, table, precision), urls: readUrls(folder, split, table.rows) };
+    const images = await describeImages(reader, folder, config, split);
+    const urls = readUrls(folder, split, images.features.rows);
+    return { inputs: await readImages(reader, images, precision, config.gridPrecision), urls };
   } finally {
     await reader.close();
   }
 }
 
-async function dataFolder(config: DataConfig): Promise<string> {
+/**
+ * The captions of one split as texts, in words whatever a model writes in, by the image that each describes.
+ *
+ * @throws UserError when the file of captions or the vocabulary is missing or damaged
+ */
+export async function loadCaptionTexts(
+  config: Pick<DataConfig, 'dir' | 'builtin' | 'features' | 'grid'>,
+  split: FolderSplit,
+): Promise<ReadonlyMap<number, string[]>> {
+  const folder = await dataFolder(config);
+  const words = readVocabulary(join(folder, 'coco2014_vocab.json'));
+  const reader = new Hdf5Reader();
+  try {
+    const tables = await readCaptions(reader, join(folder, 'coco2014_captions.h5'), words, [split]);
+    return captionTexts(tables[split], words);
+  } finally {
+    await reader.close();
+  }
+}
+
+async function dataFolder(config: Pick<DataConfig, 'dir' | 'builtin' | 'features' | 'grid'>): Promise<string> {
   if (config.builtin !== null) return ensureShapes();
   if (config.dir === null) throw new UserError('data.dir: not set. Give the coco_captioning folder, or data.builtin.');
   const stat = statSync(config.dir, { throwIfNoEntry: false });
-  if (!stat) throw new UserError(`${config.dir}: no such folder. Set data.dir to the coco_captioning folder.`);
-  if (!stat.isDirectory())
-    throw new UserError(`${config.dir}: not a folder. Set data.dir to the coco_captioning folder.`);
+  const expected = `Set data.dir to a folder that holds ${filesOf(config, ['train', 'val']).join(', ')}.`;
+  const path = resolve(config.dir);
+  if (!stat) {
+    const where = path === config.dir ? '' : ` (it would be ${path})`;
+    throw new UserError(`${config.dir}: no such folder${where}. ${expected}`);
+  }
+  if (!stat.isDirectory()) throw new UserError(`${config.dir}: not a folder. ${expected}`);
+  if (!filesOf(config, folderSplits).some((name) => existsSync(join(config.dir!, name)))) {
+    const where = path === config.dir ? '' : ` (in ${path})`;
+    throw new UserError(`${config.dir}: none of the files of a data set is there${where}. ${expected}`);
+  }
   return config.dir;
 }
 
-async function describeFeatures(
-  reader: Hdf5Reader,
-  folder: string,
-  config: DataConfig,
-  split: SplitName,
-): Promise<Hdf5Table> {
-  const path = join(folder, `${split}2014_vgg16_${config.features}.h5`);
-  const { features } = await reader.describe(path, { features: { rank: 2, numbers: 'floats' } });
-  return features;
-}
-
-function checkColumns(train: Hdf5Table, val: Hdf5Table): void {
-  if (train.columns === val.columns) return;
-  throw new UserError(
-    `${val.path}: features of ${val.columns} columns, but ${train.path} has ${train.columns}. Both must come from the same network.`,
-  );
-}
-
-async function readFeatures(reader: Hdf5Reader, table: Hdf5Table, precision: Precision): Promise<FeatureTable> {
-  const float64 = precision === 'float64' && table.description.dtype === 'float64';
-  const data = await reader.read(table, float64 ? 'float64' : 'float32');
-  return { data, rows: table.rows, columns: table.columns };
+/** What a folder in this layout holds, as far as this config reads it. */
+function filesOf({ features, grid }: Pick<DataConfig, 'features' | 'grid'>, splits: readonly FolderSplit[]): string[] {
+  const images = (split: string) => [`${split}2014_vgg16_${features}.h5`, ...(grid ? [`${split}2014_grid.h5`] : [])];
+  return [captionFileName, vocabularyFileName, ...splits.flatMap(images)];
 }
 
 async function makeSplit(
@@ -152,30 +171,32 @@ async function makeSplit(
   folder: string,
   name: SplitName,
   table: CaptionTable,
-  featureTable: Hdf5Table,
+  images: ImageTables,
+  config: DataConfig,
   precision: Precision,
 ): Promise<CaptionSplit> {
-  const beyond = table.imageIdxs.findIndex((row) => row < 0 || row >= featureTable.rows);
+  const { path, rows } = images.features;
+  const beyond = table.imageIdxs.findIndex((row) => row < 0 || row >= rows);
   if (beyond >= 0) {
     throw new UserError(
       `${table.path}: '${name}_image_idxs' has image ${table.imageIdxs[beyond]} at ${beyond}, outside the ` +
-        `${featureTable.rows} rows of ${featureTable.path}. Take both from the same data set.`,
+        `${rows} rows of ${path}. Take both from the same data set.`,
     );
   }
-  const urls = readUrls(folder, name, featureTable.rows);
-  const features = await readFeatures(reader, featureTable, precision);
+  const urls = readUrls(folder, name, rows);
+  const inputs = await readImages(reader, images, precision, config.gridPrecision);
   const { captions, imageIdxs, count, columns } = table;
-  return { name, captions, imageIdxs, count, columns, features, urls };
+  return { name, captions, imageIdxs, count, columns, inputs, urls };
 }
 
-function limit(table: CaptionTable, count: number | null): CaptionTable {
-  if (count === null || count >= table.count) return table;
-  const captions = table.captions.subarray(0, count * table.columns);
-  return { ...table, captions, imageIdxs: table.imageIdxs.subarray(0, count), count };
+function limit(split: CaptionSplit, count: number | null): CaptionSplit {
+  if (count === null || count >= split.count) return split;
+  const captions = split.captions.subarray(0, count * split.columns);
+  return { ...split, captions, imageIdxs: split.imageIdxs.subarray(0, count), count };
 }
 
 /** One url a line, or a path from the folder; a file for another number of images belongs to other data. */
-function readUrls(folder: string, split: SplitName, rows: number): string[] | null {
+function readUrls(folder: string, split: FolderSplit, rows: number): string[] | null {
   const path = join(folder, `${split}2014_urls.txt`);
   if (!existsSync(path)) return null;
   const urls = readText(path).trimEnd().split(/\r?\n/);
@@ -189,18 +210,24 @@ function readUrls(folder: string, split: SplitName, rows: number): string[] | nu
 /** Rows of features that the checksum reads, evenly spaced. */
 const sampledRows = 64;
 
-function checksumOf(train: CaptionSplit, val: CaptionSplit, vocabulary: Vocabulary): string {
+/** Tells one data set from another. */
+export function checksumOf(train: CaptionSplit, val: CaptionSplit, vocabulary: Vocabulary): string {
   const hash = createHash('sha256').update(JSON.stringify(vocabulary));
-  for (const { captions, imageIdxs, count, columns, features } of [train, val]) {
+  for (const { captions, imageIdxs, count, columns, inputs } of [train, val]) {
+    const tables = Object.values(inputs);
+    const shapes = tables.flatMap(({ rows, columns, positions }) => [rows, columns, ...(positions ? [positions] : [])]);
     hash
-      .update(JSON.stringify([count, columns, features.rows, features.columns]))
+      .update(JSON.stringify([count, columns, ...shapes]))
       .update(captions)
       .update(imageIdxs);
-    const every = Math.max(1, Math.floor(features.rows / sampledRows));
-    for (let row = 0; row < features.rows; row += every) {
-      const values = features.data.subarray(row * features.columns, (row + 1) * features.columns);
-      // In float32, so that the precision they are kept in makes no difference.
-      hash.update(Float32Array.from(values));
+    for (const table of tables) {
+      const every = Math.max(1, Math.floor(table.rows / sampledRows));
+      // In float32, so that the precision of the engine makes no difference.
+      const values = new Float32Array(table.columns);
+      for (let row = 0; row < table.rows; row += every) {
+        copyRow(table, row, values, 0);
+        hash.update(values);
+      }
     }
   }
   return hash.digest('hex');

@@ -3,6 +3,8 @@
  * of its own (see hdf5.ts), because the C library may abort or never return on a damaged file.
  */
 import { File, Module, ready } from 'h5wasm/node';
+import { type ElementArray, type ElementType, elementsOn } from './element-types.js';
+import { copyFloat16, roundToFloat16, widenFloat16 } from './float16.js';
 
 /** What a name in a file turned out to be. */
 export type Hdf5Entry =
@@ -17,12 +19,11 @@ export interface Hdf5Description {
   /** Bytes of one element in the file. */
   readonly elementBytes: number;
   readonly chunks: readonly number[] | null;
-  readonly compressed: boolean;
+  /** Filters that its chunks went through. */
+  readonly filters: readonly { readonly id: number; readonly name: string }[];
   /** The data lies in other files. */
   readonly virtual: boolean;
 }
-
-export type ElementType = 'float32' | 'float64' | 'int32';
 
 export interface ReadRequest {
   readonly path: string;
@@ -30,6 +31,7 @@ export interface ReadRequest {
   readonly description: Hdf5Description;
   /** Rows of the result; the data set's first dimension. */
   readonly rows: number;
+  /** All other dimensions, one inside the other. */
   readonly columns: number;
   readonly target: SharedArrayBuffer;
   readonly targetType: ElementType;
@@ -42,8 +44,14 @@ export interface UnfitElement {
   readonly value: number;
 }
 
+/** Memory for a block was not to be had. */
+export class OutOfMemoryError extends Error {}
+
 /** Bytes of a block, where the file's chunks allow it. */
 const blockBytes = 4 << 20;
+
+/** A band of chunks that is read at once even if it is larger, so that none is unpacked twice. */
+const largestBandBytes = 128 << 20;
 
 /** A table to be written. */
 export interface NewTable {
@@ -77,7 +85,7 @@ function describeOne(file: bigint, name: string): Hdf5Entry {
     dtype: dtypeName(metadata),
     elementBytes: metadata.size,
     chunks: metadata.chunks,
-    compressed: filters.length > 0,
+    filters: filters.map(({ id, name }) => ({ id, name })),
     virtual: metadata.virtual_sources !== undefined,
   };
   return { kind: 'dataset', description };
@@ -126,22 +134,22 @@ export async function read(request: ReadRequest, progress: () => void): Promise<
   const block = blockShape(description, columns);
   const file = openFile(path);
   const pointer = Module._malloc(block.rows * block.columns * description.elementBytes);
-  if (pointer === 0) throw new Error('out of memory');
-  const target = targetArray(request);
+  if (pointer === 0) throw new OutOfMemoryError();
+  const target = elementsOn(request.target, request.targetType);
   try {
     for (let row = 0; row < rows; row += block.rows) {
       for (let column = 0; column < columns; column += block.columns) {
         const height = Math.min(block.rows, rows - row);
         const width = Math.min(block.columns, columns - column);
-        const rank = description.shape.length;
-        const count = [height, width].slice(0, rank).map(BigInt);
-        const offset = [row, column].slice(0, rank).map(BigInt);
-        const status = Module.get_dataset_data(file, name, count, offset, [1n, 1n].slice(0, rank), BigInt(pointer));
+        const { count, offset } = selection(description.shape, row, column, height, width);
+        const stride = count.map(() => 1n);
+        const status = Module.get_dataset_data(file, name, count, offset, stride, BigInt(pointer));
         if (status < 0) throw new Error(`rows from ${row}`);
         // The heap may have grown and moved, so the view is made anew.
         const source = sourceArray(description.dtype, Module.HEAPU8.buffer, pointer, height * width);
-        const unfit = copyBlock(source, target, { row, column, height, width, columns });
-        if (unfit) return unfit;
+        const copy = copierOf(description.dtype, source, target);
+        const unfit = copyBlock(copy, { row, column, height, width, columns });
+        if (unfit) return { ...unfit, value: numberAt(description.dtype, source, unfit.at) };
         progress();
       }
     }
@@ -152,9 +160,23 @@ export async function read(request: ReadRequest, progress: () => void): Promise<
   }
 }
 
-/** Whole chunks, so that none is unpacked twice, whole rows where they are not too wide. */
+/** A block as the library is asked for it. Of three dimensions a block has whole rows. */
+function selection(shape: readonly number[], row: number, column: number, height: number, width: number) {
+  const inner = shape.length > 2 ? shape.slice(1) : [width].slice(0, shape.length - 1);
+  return {
+    count: [height, ...inner].map(BigInt),
+    offset: [row, ...inner.map((_, i) => (i === 0 ? column : 0))].map(BigInt),
+  };
+}
+
+/** Whole chunks, so that none is unpacked twice, whole rows where they are not too wide or cannot be cut. */
 function blockShape(description: Hdf5Description, columns: number): { rows: number; columns: number } {
   const chunkRows = description.chunks?.[0] ?? 1;
+  if (description.shape.length > 2) {
+    const rowBytes = columns * description.elementBytes;
+    const rows = chunkRows * rowBytes <= largestBandBytes ? chunkRows : 1;
+    return { rows: rows * Math.max(1, Math.floor(blockBytes / (rows * rowBytes))), columns };
+  }
   const chunkColumns = description.chunks?.[1] ?? 1;
   const bandBytes = chunkRows * columns * description.elementBytes;
   if (bandBytes <= blockBytes) {
@@ -188,6 +210,7 @@ const sourceTypes: Readonly<
   uint32: Uint32Array,
   int64: BigInt64Array,
   uint64: BigUint64Array,
+  float16: Uint16Array,
   float32: Float32Array,
   float64: Float64Array,
 };
@@ -196,12 +219,6 @@ function sourceArray(dtype: string, heap: ArrayBufferLike, pointer: number, leng
   const Type = sourceTypes[dtype];
   if (!Type) throw new Error(`no reader for ${dtype}`);
   return new Type(heap, pointer, length);
-}
-
-function targetArray(request: ReadRequest): Float32Array | Float64Array | Int32Array {
-  if (request.targetType === 'float32') return new Float32Array(request.target);
-  if (request.targetType === 'float64') return new Float64Array(request.target);
-  return new Int32Array(request.target);
 }
 
 interface BlockPlace {
@@ -213,22 +230,41 @@ interface BlockPlace {
   readonly columns: number;
 }
 
-function copyBlock(
-  source: SourceArray,
-  target: Float32Array | Float64Array | Int32Array,
-  place: BlockPlace,
-): UnfitElement | null {
+/** Copies `count` elements from place `from` of a block to place `to` of the target; see copyNumbers for the result. */
+type Copier = (from: number, to: number, count: number) => number;
+
+function copierOf(dtype: string, source: SourceArray, target: ElementArray): Copier {
+  if (target instanceof Int32Array) return (from, to, count) => copyIntegers(source, from, target, to, count);
+  if (dtype === 'float16') {
+    const halves = source as Uint16Array;
+    if (target instanceof Uint16Array) return (from, to, count) => copyFloat16(halves, from, target, to, count);
+    return (from, to, count) => {
+      widenFloat16(halves, from, target, to, count);
+      return firstNotFinite(target, to, count);
+    };
+  }
+  const numbers = source as Float32Array | Float64Array;
+  if (target instanceof Uint16Array) {
+    const bits = new Uint32Array(numbers.buffer, numbers.byteOffset, numbers.length);
+    return (from, to, count) => roundToFloat16(bits, from, target, to, count);
+  }
+  return (from, to, count) => copyNumbers(numbers, from, target, to, count);
+}
+
+function copyBlock(copy: Copier, place: BlockPlace): { row: number; column: number; at: number } | null {
   const { row, column, height, width, columns } = place;
   for (let r = 0; r < height; r++) {
-    const from = r * width;
-    const to = (row + r) * columns + column;
-    const bad =
-      target instanceof Int32Array
-        ? copyIntegers(source, from, target, to, width)
-        : copyNumbers(source as Float32Array | Float64Array, from, target, to, width);
-    if (bad >= 0) return { row: row + r, column: column + bad, value: Number(source[from + bad]) };
+    const bad = copy(r * width, (row + r) * columns + column, width);
+    if (bad >= 0) return { row: row + r, column: column + bad, at: r * width + bad };
   }
   return null;
+}
+
+function numberAt(dtype: string, source: SourceArray, at: number): number {
+  if (dtype !== 'float16') return Number(source[at]);
+  const value = new Float32Array(1);
+  widenFloat16(source as Uint16Array, at, value, 0, 1);
+  return value[0]!;
 }
 
 /** @returns the place of the first element that is not finite in the target, or -1 */
@@ -240,6 +276,10 @@ function copyNumbers(
   count: number,
 ): number {
   target.set(source.subarray(from, from + count), to);
+  return firstNotFinite(target, to, count);
+}
+
+function firstNotFinite(target: Float32Array | Float64Array, to: number, count: number): number {
   let zero = 0;
   // x·0 is NaN for what is not finite, and 0 for everything else.
   for (let i = to; i < to + count; i++) zero += target[i]! * 0;

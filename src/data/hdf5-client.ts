@@ -16,10 +16,12 @@ const threadFile = import.meta.url.endsWith('.ts')
   ? new URL('../../dist/src/data/hdf5-thread.js', import.meta.url)
   : new URL('./hdf5-thread.js', import.meta.url);
 
-/** The library refused, crashed or hung. */
+/** `refused`: or crashed on the file; `notStarted`: whatever the file. */
+export type FailureKind = 'refused' | 'hung' | 'notStarted' | 'outOfMemory';
+
 export class Hdf5Failure extends Error {
   constructor(
-    readonly hung: boolean,
+    readonly kind: FailureKind,
     message: string,
   ) {
     super(message);
@@ -28,6 +30,7 @@ export class Hdf5Failure extends Error {
 
 export class Hdf5Thread {
   private thread: Worker | null = null;
+  private hasStarted = false;
 
   constructor(readonly patience = defaultPatience) {}
 
@@ -54,8 +57,16 @@ export class Hdf5Thread {
     await thread?.terminate();
   }
 
+  /** What a thread that ended died of. */
+  private ended(): FailureKind {
+    return this.hasStarted ? 'refused' : 'notStarted';
+  }
+
   private async ask(request: ThreadRequest): Promise<ThreadReply> {
-    this.thread ??= new Worker(threadFile, { stdout: true, stderr: true, execArgv: [] });
+    if (!this.thread) {
+      this.thread = new Worker(threadFile, { stdout: true, stderr: true, execArgv: [] });
+      this.hasStarted = false;
+    }
     const { thread, patience } = this;
     return await new Promise<ThreadReply>((resolve, reject) => {
       const finish = (then: () => void) => {
@@ -69,17 +80,18 @@ export class Hdf5Thread {
         await this.close();
         reject(error);
       };
-      const wait = () => setTimeout(() => abandon(new Hdf5Failure(true, `no progress in ${patience} ms`)), patience);
+      const wait = () => setTimeout(() => abandon(new Hdf5Failure('hung', `no progress in ${patience} ms`)), patience);
       const onMessage = (reply: ThreadReply) => {
-        if (reply.kind === 'progress') {
+        if (reply.kind === 'started' || reply.kind === 'progress') {
+          this.hasStarted = true;
           clearTimeout(timer);
           timer = wait();
-        } else if (reply.kind === 'failed') finish(() => reject(new Hdf5Failure(false, reply.reason)));
+        } else if (reply.kind === 'failed') finish(() => reject(new Hdf5Failure(reply.failure, reply.reason)));
         else finish(() => resolve(reply));
       };
       // What has a code comes from Node, as when the thread's file is missing, and not from the library.
-      const onError = (error: Error) => abandon('code' in error ? error : new Hdf5Failure(false, error.message));
-      const onExit = () => abandon(new Hdf5Failure(false, 'the thread ended'));
+      const onError = (error: Error) => abandon('code' in error ? error : new Hdf5Failure(this.ended(), error.message));
+      const onExit = () => abandon(new Hdf5Failure(this.ended(), 'the thread ended'));
       let timer = wait();
       thread.on('message', onMessage).on('error', onError).on('exit', onExit);
       thread.postMessage(request);

@@ -1,11 +1,13 @@
 /** The entry file of the HDF5 thread: answers the requests of hdf5-client.ts one after another. */
 import fs from 'node:fs';
 import { parentPort } from 'node:worker_threads';
+import { ready } from 'h5wasm/node';
 import {
   describe,
   type Hdf5Entry,
   isCrash,
   type NewTable,
+  OutOfMemoryError,
   type ReadRequest,
   read,
   type UnfitElement,
@@ -18,11 +20,12 @@ export type ThreadRequest =
   | { readonly kind: 'write'; readonly path: string; readonly tables: readonly NewTable[] };
 
 export type ThreadReply =
+  | { readonly kind: 'started' }
   | { readonly kind: 'progress' }
   | { readonly kind: 'described'; readonly entries: readonly Hdf5Entry[] }
   | { readonly kind: 'read'; readonly unfit: UnfitElement | null }
   | { readonly kind: 'written' }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly failure: 'refused' | 'outOfMemory'; readonly reason: string };
 
 // The library writes its diagnostics straight to file descriptor 2. This thread has a `node:fs` of its own.
 const writeSync = fs.writeSync;
@@ -44,11 +47,16 @@ async function answer(request: ThreadRequest): Promise<ThreadReply> {
   }
 }
 
+// Without memory for the library, this ends the thread before it has started.
+await ready;
+reply({ kind: 'started' });
+
 port.on('message', async (request: ThreadRequest) => {
   try {
     reply(await answer(request));
   } catch (error) {
     if (isCrash(error)) throw error;
-    reply({ kind: 'failed', reason: (error as Error).message });
+    const failure = error instanceof OutOfMemoryError ? 'outOfMemory' : 'refused';
+    reply({ kind: 'failed', failure, reason: (error as Error).message });
   }
 });

@@ -2,10 +2,12 @@
  * Reads number tables out of HDF5 files into shared memory. Everything that a file claims about itself is checked before
  * memory is taken for it.
  */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
-import { totalmem } from 'node:os';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { UserError } from '../errors.js';
-import type { ElementType, Hdf5Description, Hdf5Entry } from './hdf5-blocks.js';
+import { usableMemory } from '../files/container-limits.js';
+import { NotAFileError, openRegularFile } from '../files/regular-file.js';
+import { type ElementArray, type ElementType, elementBytes, elementsOn } from './element-types.js';
+import type { Hdf5Description, Hdf5Entry } from './hdf5-blocks.js';
 import { Hdf5Failure, Hdf5Thread } from './hdf5-client.js';
 import { quote } from './quote.js';
 
@@ -15,14 +17,26 @@ export interface Hdf5Table {
   readonly description: Hdf5Description;
   /** The first dimension. */
   readonly rows: number;
-  /** The second dimension, 1 for a vector. */
+  /** The product of the other dimensions, 1 for a vector. */
   readonly columns: number;
 }
 
 export interface TableExpectation {
-  readonly rank: 1 | 2;
-  readonly numbers: 'integers' | 'floats';
+  readonly rank: 1 | 2 | 3;
+  readonly numbers: keyof typeof typesOf;
 }
+
+/** Types of elements in a file that count as each kind of numbers, and how messages name them. */
+const typesOf = {
+  integers: { types: /^u?int(8|16|32|64)$/, name: 'integers', precisions: '' },
+  floats: { types: /^float(32|64)$/, name: 'floats', precisions: ' (float32 or float64)' },
+  smallFloats: { types: /^float(16|32)$/, name: 'floats', precisions: ' (float16 or float32)' },
+} as const;
+
+const ranks = ['', 'a vector', 'a matrix', 'a table of three dimensions'] as const;
+
+/** deflate (gzip), shuffle, fletcher32, nbit and scaleoffset: those that the HDF5 library brings along, less szip. */
+const builtInFilters: ReadonlySet<number> = new Set([1, 2, 3, 5, 6]);
 
 /** gzip packs at most 1,030 to 1. */
 const largestPacking = 1030;
@@ -68,22 +82,23 @@ export class Hdf5Reader {
    */
   async read(table: Hdf5Table, targetType: 'int32'): Promise<Int32Array>;
   async read(table: Hdf5Table, targetType: 'float32' | 'float64'): Promise<Float32Array | Float64Array>;
-  async read(table: Hdf5Table, targetType: ElementType): Promise<Int32Array | Float32Array | Float64Array> {
+  async read(table: Hdf5Table, targetType: 'float16' | 'float32'): Promise<Float32Array | Uint16Array>;
+  async read(table: Hdf5Table, targetType: ElementType): Promise<ElementArray> {
     const { path, name, description, rows, columns } = table;
-    const target = allocate(table, rows * columns * (targetType === 'float64' ? 8 : 4));
+    const target = allocate(table, rows * columns * elementBytes[targetType]);
     const request = { path, name, description, rows, columns, target, targetType };
     const unfit = await this.thread.read(request).catch((error) => {
       throw this.failure(error, path, name);
     });
     if (unfit) {
       const { row, column, value } = unfit;
+      const tooLarge = targetType === 'float16' && Number.isFinite(value);
       throw new UserError(
         `${path}: '${name}' has ${value} in row ${row}, column ${column}, where a finite ${targetType} is expected. ` +
-          'Make the file again or mend that row.',
+          `Make the file again or mend that row${tooLarge ? ', or keep float32 (data.gridPrecision)' : ''}.`,
       );
     }
-    if (targetType === 'int32') return new Int32Array(target);
-    return targetType === 'float32' ? new Float32Array(target) : new Float64Array(target);
+    return elementsOn(target, targetType);
   }
 
   async close(): Promise<void> {
@@ -92,7 +107,12 @@ export class Hdf5Reader {
 
   private failure(error: unknown, path: string, part?: string): unknown {
     if (!(error instanceof Hdf5Failure)) return error;
-    if (error.hung) {
+    if (error.kind === 'notStarted' || error.kind === 'outOfMemory') {
+      return new UserError(
+        `${path}: cannot be read for lack of memory. End other programs, or raise the limit on address space (ulimit -v).`,
+      );
+    }
+    if (error.kind === 'hung') {
       const seconds = this.thread.patience / 1000;
       return new UserError(`${path}: no progress in ${seconds} s of reading; damaged, or its disk is stuck. ${again}`);
     }
@@ -104,9 +124,9 @@ function allocate(table: Hdf5Table, bytes: number): SharedArrayBuffer {
   const tooLarge = () =>
     new UserError(
       `${table.path}: '${table.name}' of shape ${shapeText(table.description.shape)} needs ` +
-        `${(bytes / 2 ** 30).toFixed(1)} GiB, more than this machine can give (${(totalmem() / 2 ** 30).toFixed(1)} GiB).`,
+        `${(bytes / 2 ** 30).toFixed(1)} GiB, more than this machine can give (${(usableMemory() / 2 ** 30).toFixed(1)} GiB).`,
     );
-  if (bytes > totalmem()) throw tooLarge();
+  if (bytes > usableMemory()) throw tooLarge();
   try {
     return new SharedArrayBuffer(bytes);
   } catch {
@@ -136,24 +156,29 @@ function checkTable(
   }
   const { description } = entry;
   const { shape, dtype } = description;
-  const wanted = `${expected.rank === 1 ? 'a vector' : 'a matrix'} of ${expected.numbers}`;
-  const found = `shape ${shapeText(shape)} of ${dtype}`;
-  const typeFits =
-    expected.numbers === 'integers' ? /^u?int(8|16|32|64)$/.test(dtype) : dtype === 'float32' || dtype === 'float64';
+  const { types, name: numbers, precisions } = typesOf[expected.numbers];
+  const typeFits = types.test(dtype);
   if (shape.length !== expected.rank || !typeFits) {
     throw new UserError(
-      `${path}: '${name}' has ${found}, where ${wanted} is expected` +
-        `${expected.numbers === 'floats' && !typeFits ? ' (float32 or float64)' : ''}. Is it the right file?`,
+      `${path}: '${name}' has shape ${shapeText(shape)} of ${dtype}, where ${ranks[expected.rank]} of ${numbers} is ` +
+        `expected${typeFits ? '' : precisions}. Is it the right file?`,
     );
   }
   if (description.virtual) {
     throw new UserError(`${path}: '${name}' keeps its data in other files. Copy the data into this file.`);
   }
+  const foreign = description.filters.find(({ id }) => !builtInFilters.has(id));
+  if (foreign) {
+    throw new UserError(
+      `${path}: '${name}' is packed by the filter ${quote(foreign.name || 'without a name', 24)} (number ${foreign.id}), ` +
+        'which is not read here; expected gzip or none. Write it again, such as by h5repack -f GZIP=4 OLD NEW.',
+    );
+  }
   const elements = shape.reduce((a, b) => a * b, 1);
   if (elements === 0)
     throw new UserError(`${path}: '${name}' is empty (shape ${shapeText(shape)}). Is it the right file?`);
   const claimed = elements * description.elementBytes;
-  const possible = fileBytes * (description.compressed ? largestPacking : 1);
+  const possible = fileBytes * (description.filters.length > 0 ? largestPacking : 1);
   if (!(claimed <= possible)) {
     throw new UserError(
       `${path}: '${name}' claims shape ${shapeText(shape)} of ${dtype}, ${bytesText(claimed)}, more than a file of ` +
@@ -167,7 +192,7 @@ function checkTable(
         'allowed. Write it again with smaller chunks.',
     );
   }
-  return { path, name, description, rows: shape[0]!, columns: shape[1] ?? 1 };
+  return { path, name, description, rows: shape[0]!, columns: shape.slice(1).reduce((a, b) => a * b, 1) };
 }
 
 function withArticle(noun: string): string {
@@ -223,11 +248,11 @@ function checkHdf5File(path: string): number {
 
 function openForReading(path: string): number {
   try {
-    // Before it is opened, because opening a pipe would wait for a writer.
-    if (!statSync(path).isFile()) throw new UserError(`${path}: not a file, where an HDF5 file is expected.`);
-    return openSync(path, 'r');
+    return openRegularFile(path);
   } catch (error) {
-    if (error instanceof UserError) throw error;
+    if (error instanceof NotAFileError) {
+      throw new UserError(`${path}: not a file, where an HDF5 file is expected.`);
+    }
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw new UserError(`${path}: no such file.`);
     throw new UserError(`${path}: cannot be opened (${code}).`);

@@ -7,7 +7,7 @@ import { generator, permutation, uniformInts } from './random.js';
 export type Sampling = 'shuffle' | 'sequential' | 'withReplacement';
 
 export interface SamplerConfig {
-  /** Captions in the training split. */
+  /** Captions of the training split, or its images where captions are sampled of them. */
   readonly count: number;
   readonly batchSize: number;
   readonly sampling: Sampling;
@@ -17,7 +17,7 @@ export interface SamplerConfig {
 export interface Minibatch {
   /** From 1. */
   readonly epoch: number;
-  /** Rows of the training split. */
+  /** Each below the configured count. */
   readonly rows: Int32Array;
 }
 

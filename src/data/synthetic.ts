@@ -1,5 +1,7 @@
 /** Random captions and features of a given shape, for measuring speed; nothing can be learnt from them. */
 import type { CaptionSplit, Dataset } from './dataset.js';
+import type { FeatureTable } from './feature-table.js';
+import { roundToFloat16 } from './float16.js';
 import { generator, normals, uniformInts } from './random.js';
 import { endId, nullId, specialTokens, startId, Vocabulary } from './vocabulary.js';
 
@@ -14,6 +16,8 @@ export interface SyntheticShape {
   readonly vocabSize: number;
   /** `full`: T words each; `data`: lengths spread like those of real captions. */
   readonly lengths: 'full' | 'data';
+  /** Of the images' grids, in float16; null for none. */
+  readonly grid?: { readonly positions: number; readonly columns: number } | null;
 }
 
 /** Share of captions with 7, 8, … 15 words, about as in COCO's and Flickr8k's captions cut at 15. */
@@ -49,9 +53,30 @@ function syntheticSplit(shape: SyntheticShape, seed: number): CaptionSplit {
     imageIdxs,
     count,
     columns,
-    features: { data: features, rows: images, columns: D },
+    inputs: {
+      features: { data: features, rows: images, columns: D },
+      ...(shape.grid ? { grid: gridTable(images, shape.grid, seed) } : {}),
+    },
     urls: null,
   };
+}
+
+/** Images whose grids differ; drawing more would take longer than what is measured. */
+const distinctGrids = 32;
+
+function gridTable(
+  images: number,
+  { positions, columns: C }: { readonly positions: number; readonly columns: number },
+  seed: number,
+): FeatureTable {
+  const columns = positions * C;
+  const data = new Uint16Array(new SharedArrayBuffer(images * columns * 2));
+  const block = Float32Array.from(normals(seed, 'grid', distinctGrids * columns));
+  const bits = new Uint32Array(block.buffer);
+  for (let image = 0; image < images; image++) {
+    roundToFloat16(bits, (image % distinctGrids) * columns, data, image * columns, columns);
+  }
+  return { data, rows: images, columns, positions };
 }
 
 /** Words of each caption. */

@@ -9,6 +9,8 @@ export const nullId = 0;
 export const startId = 1;
 export const endId = 2;
 export const unkId = 3;
+/** What a caption that people read never holds. */
+export const unwrittenIds: readonly number[] = [nullId, startId, unkId];
 /** The first tokens of every vocabulary, in the order of their ids. */
 export const specialTokens = ['<NULL>', '<START>', '<END>', '<UNK>'] as const;
 

@@ -4,17 +4,26 @@
  * The main thread calls `chooseEngine` once, `prepareProcess` before any worker starts, and hands the choice, which is
  * plain data, to the workers.
  */
-import type { EngineConfig } from '../config/schema.js';
 import { UserError } from '../errors.js';
-import type { ModelShape } from '../model/parameters.js';
-import { type CpuWanted, chooseSupplier } from './cpu/choose-supplier.js';
+import type { Layout } from '../tensor/layout.js';
+import type { Precision } from '../tensor/matrix.js';
+import type { RunnableSpec } from '../tensor/model-spec.js';
 import { createCpuEngine } from './cpu/cpu-engine.js';
-import { listSuppliers } from './cpu/list-suppliers.js';
-import { type CpuChoice, describeCpu, openProducts, prepareSupplier, productSizes } from './cpu/supplier.js';
-import { slotTableBytes } from './cpu/updates.js';
+import { type CpuWanted, chooseSupplier } from './cpu/suppliers/choose-supplier.js';
+import { listSuppliers } from './cpu/suppliers/list-suppliers.js';
+import {
+  type CpuChoice,
+  describeCpu,
+  isFusedChain,
+  openProducts,
+  prepareSupplier,
+  productSizes,
+} from './cpu/suppliers/supplier.js';
+import { offsetTableBytes } from './cpu/updates.js';
 import { cpuArenaBytes } from './cpu/working-memory.js';
-import type { Engine, EngineDescription, Precision, SharedMemory } from './engine.js';
+import type { Engine, EngineDescription, SharedMemory } from './engine.js';
 import type { EngineListing } from './engine-listing.js';
+import type { EngineWanted } from './engine-wanted.js';
 import { describeGpu, type GpuMode } from './gpu/description.js';
 import type { GpuAvailability } from './gpu/probe.js';
 import { createReferenceEngine, referenceDescription } from './reference/reference-engine.js';
@@ -26,6 +35,12 @@ export type EngineChoice =
 
 export type { EngineListing };
 
+/** Whether a run that was computed by one goes on with the other as if it had never stopped. */
+export function haveSameBits(a: EngineChoice, b: EngineChoice): boolean {
+  if (JSON.stringify(a) === JSON.stringify(b)) return true;
+  return a.name === 'cpu' && b.name === 'cpu' && isFusedChain(a) && isFusedChain(b);
+}
+
 export interface ChosenEngine {
   readonly choice: EngineChoice;
   readonly description: EngineDescription;
@@ -36,7 +51,7 @@ export interface ChosenEngine {
  * the same arithmetic goes on to the bit
  * @throws UserError when the config names an engine that this machine cannot run
  */
-export async function chooseEngine(wanted: EngineConfig, recorded?: EngineChoice): Promise<ChosenEngine> {
+export async function chooseEngine(wanted: EngineWanted, recorded?: EngineChoice): Promise<ChosenEngine> {
   switch (wanted.name) {
     case 'reference':
       return { choice: { name: 'reference' }, description: referenceDescription };
@@ -104,15 +119,15 @@ export function reservedBytes(choice: EngineChoice): number {
   return choice.name === 'reference' ? 0 : 64;
 }
 
-/** Working memory that one shard needs, whatever captions come. */
-export function arenaBytes(choice: EngineChoice, shape: ModelShape, rowsPerShard: number): number {
+/** Working memory that one shard needs for any of the programs, whatever captions come. */
+export function arenaBytes(choice: EngineChoice, spec: RunnableSpec, layout: Layout, rowsPerShard: number): number {
   switch (choice.name) {
     case 'reference':
       return 0;
     case 'gpu':
-      return slotTableBytes;
+      return offsetTableBytes;
     case 'cpu':
-      return cpuArenaBytes(shape, rowsPerShard, productSizes(choice));
+      return cpuArenaBytes(spec, layout, rowsPerShard, productSizes(choice));
   }
 }
 
@@ -131,8 +146,12 @@ export async function createEngine(choice: EngineChoice, shared: SharedMemory): 
   }
 }
 
-/** Every engine and variant, whether this machine can run it, and why not. */
-export async function listEngines(): Promise<readonly EngineListing[]> {
+/**
+ * Every engine and variant, whether this machine can run it, and why not.
+ *
+ * @param measureAnew whether to measure again who multiplies matrices how fast, whatever is remembered
+ */
+export async function listEngines(measureAnew = false): Promise<readonly EngineListing[]> {
   return [
     { engine: 'reference', variant: 'float64', available: true, detail: referenceDescription.detail, reason: null },
     ...(await probe()).map(({ mode, available, adapter, reason }) => ({
@@ -142,6 +161,6 @@ export async function listEngines(): Promise<readonly EngineListing[]> {
       detail: available ? describeGpu(mode, adapter).detail : '',
       reason,
     })),
-    ...(await listSuppliers()),
+    ...(await listSuppliers(measureAnew)),
   ];
 }

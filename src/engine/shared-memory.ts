@@ -1,7 +1,8 @@
 /** Lays out and allocates the memory that all worker threads share; see `SharedMemory` in engine.ts. */
 import { UserError } from '../errors.js';
-import type { ParameterLayout } from '../model/parameters.js';
-import type { NumberArray, Precision, SharedMemory } from './engine.js';
+import type { Layout } from '../tensor/layout.js';
+import type { NumberArray, Precision } from '../tensor/matrix.js';
+import type { ChangedArrays, ParameterValues, SharedMemory } from './engine.js';
 
 const pageBytes = 65536;
 /** The address space of 32-bit WebAssembly. */
@@ -11,35 +12,48 @@ export function bytesOf(precision: Precision): number {
   return precision === 'float64' ? 8 : 4;
 }
 
-/** Elements of a chunk of an update; its parameters and moments stay in the first-level cache. */
+/** Elements of a chunk of an update; its parameters and optimiser state stay in the first-level cache. */
 export const updateChunk = 1024;
 
-/**
- * @param firstByte bytes at the start left free for an engine's own static data
- * @param journals ranges of parameters that are updated at the same time
- * @throws UserError when the whole exceeds the 4 GiB that WebAssembly can address
- */
-export function allocateSharedMemory(
-  parameterLayout: ParameterLayout,
-  precision: Precision,
-  shards: number,
-  arenaBytes: number,
-  firstByte = 0,
-  journals = 0,
-): SharedMemory {
+export interface MemoryPlan {
+  readonly layout: Layout;
+  readonly precision: Precision;
+  /** Names of the optimiser's arrays; none where nothing is trained. */
+  readonly states?: readonly string[];
+  /** Whether a moving average of the parameters is kept. */
+  readonly averages?: boolean;
+  /** Whether a step has several micro-steps. */
+  readonly accumulates?: boolean;
+  readonly shards: number;
+  readonly arenaBytes: number;
+  /** Bytes at the start left free for an engine's own static data. */
+  readonly firstByte?: number;
+  /** Ranges of parameters that are updated at the same time. */
+  readonly journals?: number;
+}
+
+/** @throws UserError when the whole exceeds the 4 GiB that WebAssembly can address */
+export function allocateSharedMemory(plan: MemoryPlan): SharedMemory {
+  const { layout, precision, states = [], averages = false, accumulates = false } = plan;
+  const { shards, arenaBytes, firstByte = 0, journals = 0 } = plan;
   let next = firstByte;
   const take = (bytes: number): number => {
     const at = Math.ceil(next / 64) * 64;
     next = at + bytes;
     return at;
   };
-  const flat = parameterLayout.length * bytesOf(precision);
-  const parameters = take(flat);
-  const m = take(flat);
-  const v = take(flat);
-  const slots = Array.from({ length: shards }, () => take(flat));
-  const arenas = Array.from({ length: shards }, () => take(arenaBytes));
-  const journalOffsets = Array.from({ length: journals }, () => take(3 * updateChunk * bytesOf(precision)));
+  const size = bytesOf(precision);
+  const trained = layout.trainedLength * size;
+  const changed = 1 + states.length + (averages ? 1 : 0);
+  const places = {
+    parameters: take(layout.length * size),
+    states: Object.fromEntries(states.map((name) => [name, take(trained)])),
+    average: averages ? take(layout.length * size) : null,
+    accumulator: accumulates ? take(trained) : null,
+    slots: Array.from({ length: shards }, () => take(trained)),
+    arenas: Array.from({ length: shards }, () => take(arenaBytes)),
+    journals: Array.from({ length: journals }, () => take(changed * updateChunk * size)),
+  };
   if (next > largestBytes) {
     throw new UserError(
       `This model and minibatch need ${(next / 2 ** 30).toFixed(1)} GiB of shared memory, more than the 4 GiB that one ` +
@@ -48,24 +62,36 @@ export function allocateSharedMemory(
   }
   const pages = Math.ceil(next / pageBytes);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  return {
-    memory,
-    precision,
-    parameterLayout,
-    shards,
-    parameters,
-    m,
-    v,
-    slots,
-    arenas,
-    arenaBytes,
-    journals: journalOffsets,
-  };
+  return { memory, precision, layout, shards, ...places, arenaBytes };
 }
 
-/** The flat array of parameters, a moment or a gradient slot that starts at byte `offset`. */
-export function flatView(shared: SharedMemory, offset: number): NumberArray {
-  return numbersAt(shared, offset, shared.parameterLayout.length);
+/** All parameters, trained or not. */
+export function parametersOf(shared: SharedMemory, values: ParameterValues = 'live'): NumberArray {
+  return numbersAt(shared, parametersAt(shared, values), shared.layout.length);
+}
+
+/** Byte offset of the parameters. */
+export function parametersAt({ parameters, average }: SharedMemory, values: ParameterValues): number {
+  if (values === 'live') return parameters;
+  if (average === null) throw new Error('no average of the parameters is kept');
+  return average;
+}
+
+/** The values of the parameters that are kept. */
+export function keptParameters({ average }: SharedMemory): readonly ParameterValues[] {
+  return average === null ? ['live'] : ['live', 'ema'];
+}
+
+/** Byte offsets of the arrays that a pass over the trained parameters changes, in the order in which they are journaled. */
+export function changedArrays(shared: SharedMemory, arrays: ChangedArrays): readonly number[] {
+  const { parameters, states, average, accumulator } = shared;
+  if (arrays === 'parameters') return [parameters, ...Object.values(states), ...(average === null ? [] : [average])];
+  return accumulator === null ? [] : [accumulator];
+}
+
+/** Elements of the trained parameters: a gradient slot, or any other array of them, that starts at byte `offset`. */
+export function trainedView(shared: SharedMemory, offset: number): NumberArray {
+  return numbersAt(shared, offset, shared.layout.trainedLength);
 }
 
 /** `length` numbers of the memory's precision from byte `offset` on. */

@@ -1,9 +1,11 @@
 /** Files that appear under their name whole or not at all, whenever the process or the machine stops. */
-import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { randomInt } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { openRegularFile } from './regular-file.js';
 
 /**
- * A file being written beside its final place as `NAME.tmp-PID`. `commit` flushes it to the disk, renames it and
+ * A file being written beside its final place as `NAME.tmp-NUMBER`. `commit` flushes it to the disk, renames it and
  * flushes the folder; `abandon` removes it. Every method throws the error of the system call that failed.
  */
 export class AtomicFile {
@@ -13,8 +15,8 @@ export class AtomicFile {
   private size = 0;
 
   constructor(readonly path: string) {
-    this.temporary = `${path}.tmp-${process.pid}`;
-    this.file = openSync(this.temporary, 'w');
+    this.temporary = temporaryName(path);
+    this.file = openSync(this.temporary, 'wx');
   }
 
   append(bytes: Uint8Array): void {
@@ -31,7 +33,7 @@ export class AtomicFile {
 
   /** @param beforeRename runs when the bytes are on the disk but not yet under their name */
   commit(beforeRename?: () => void): void {
-    fsyncSync(this.file);
+    flush(this.file);
     this.close();
     beforeRename?.();
     renameSync(this.temporary, this.path);
@@ -44,11 +46,7 @@ export class AtomicFile {
     } catch {
       // A disk that fails may refuse this too.
     }
-    try {
-      rmSync(this.temporary, { force: true });
-    } catch {
-      // What stopped the writing may also stop the removal; the next owner of the folder removes it.
-    }
+    removeQuietly(this.temporary);
   }
 
   /** Once: a number that was given back may be another thread's file by now. */
@@ -57,6 +55,11 @@ export class AtomicFile {
     this.isOpen = false;
     closeSync(this.file);
   }
+}
+
+/** Drawn at random, so that it is that of no other process, in whichever container or machine it runs, nor of another thread of this one. */
+export function temporaryName(path: string): string {
+  return `${path}.tmp-${randomInt(2 ** 47)}`;
 }
 
 export function writeFileAtomically(path: string, content: string | Uint8Array): void {
@@ -82,13 +85,22 @@ export function removeLeftovers(folder: string, isOwn: (finalName: string) => bo
   }
 }
 
+/** What stopped a writing may also stop the removal of what it left; the next owner of the folder removes it. */
+export function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was not there, or see above.
+  }
+}
+
 /** Makes a rename or removal in `folder` last through a power loss. */
 export function syncFolder(folder: string): void {
   // Windows cannot open folders as files and needs no such call.
   if (process.platform === 'win32') return;
   const file = openSync(folder, 'r');
   try {
-    fsyncSync(file);
+    flush(file);
   } finally {
     closeSync(file);
   }
@@ -98,13 +110,23 @@ export function syncFolder(folder: string): void {
 export function syncFile(path: string): void {
   let file: number;
   try {
-    file = openSync(path, 'r');
+    file = openRegularFile(path);
   } catch {
     return;
   }
   try {
-    fsyncSync(file);
+    flush(file);
   } finally {
     closeSync(file);
+  }
+}
+
+/** Waits until the disk has it. Some file systems have no such call, often none for folders: then there is no waiting. */
+function flush(file: number): void {
+  try {
+    fsyncSync(file);
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error;
   }
 }

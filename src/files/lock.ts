@@ -1,151 +1,207 @@
 /**
- * One process at a time: a lock file that says who holds it.
+ * One process at a time has a folder.
  *
- * Packages such as proper-lockfile tell a dead holder by a time stamp that the living one renews. After `kill -9` the
- * next run would have to wait until the stamp is old (10 s), and a process too busy to renew it would lose its lock.
- * The holder's identity answers at once: a process of this machine is alive or it is not.
+ * Each that wants it puts a lock file of its own into it, and only then lists those of the others. Of any two, the one
+ * that lists later sees the other's file, so they can never both find themselves alone, whatever delays there are. A
+ * name is never used by another process, so the file of a dead one can be removed by anyone at any time.
+ *
+ * Whether the maker of a lock lives is answered at once by the table of processes, so that a run can go on right after
+ * `kill -9`. Where the table cannot know (another machine, container or boot), the heart-beat answers: a holder touches
+ * its lock every other second, and one that has not for `patience` counts as dead. Packages such as proper-lockfile
+ * have only that, and make everyone wait.
  */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, statSync, unlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.js';
+import { removeQuietly } from './atomic-file.js';
+import { type LockFile, makerOf, markHolding, otherLocks, readLock, writeLock } from './lock-file.js';
+import { ownIdentity } from './process-identity.js';
+import { workerFile } from './worker-files.js';
 
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  /** Distinguishes a process from a later one with its number; null where the system does not tell. */
-  readonly started: string | null;
-}
+const beatInterval = 2000;
+const defaultPatience = 15_000;
+const looks = 60;
+/** Rounds of a contest, each with a longer pause before it; together some ten seconds. */
+const mostRounds = 50;
+const longestPause = 400;
 
-export interface Lock {
-  /** Removes the lock file; a second call does nothing. It is called at the process's exit in any case. */
-  release(): void;
+export interface LockOptions {
+  /** Told before it is waited for a sign of life. */
+  readonly waiting?: (message: string) => void;
+  /** Milliseconds. */
+  readonly patience?: number;
+  /** Runs between any two steps of the protocol; tests put delays there. */
+  readonly between?: () => Promise<void>;
 }
 
 /**
- * @param what the thing locked, for the message: "The run folder runs/a"
- * @throws UserError naming the process that holds the lock
+ * @param what the folder, for messages: "The run folder runs/a"
+ * @throws UserError naming the process that holds the folder
  */
-export function acquireLock(path: string, what: string): Lock {
-  const self: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
-  const text = `${JSON.stringify(self)}\n`;
-  for (let attempt = 0; attempt < 3; attempt++) {
-    if (create(path, text)) return held(path, text);
-    const found = readIfThere(path);
-    if (found === null) continue;
-    const holder = parse(found);
-    if (holder && isAlive(holder)) throw new UserError(refusal(path, what, holder));
-    setAside(path, found);
+export async function acquireLock(folder: string, what: string, options: LockOptions = {}): Promise<Lock> {
+  const { waiting = () => {}, patience = defaultPatience, between = async () => {} } = options;
+  const watched = new Map<string, Watched>();
+  for (let round = 1; round <= mostRounds; round++) {
+    const lock = new Lock(folder);
+    const rivals = await lock.contend(watched, between);
+    if (rivals === null) return lock;
+    const holder = rivals.find(({ holds, isAlive }) => holds && isAlive);
+    if (holder) throw new UserError(refusal(what, holder));
+    const unseen = rivals.filter(({ isAlive }) => isAlive === null);
+    for (const each of unseen) {
+      waiting(`${what} has a lock of ${makerOf(each)}: waiting up to ${patience / 1000} s for a sign of its life.`);
+    }
+    await Promise.all(unseen.map(async (each) => watched.set(each.path, await watch(each, patience))));
+    await setTimeout(Math.random() * Math.min(10 * round, longestPause));
   }
   throw new UserError(`${what} is being taken by another process at this moment.`);
 }
 
-function held(path: string, text: string): Lock {
-  const release = (): void => {
-    process.removeListener('exit', release);
-    // Whoever took the lock since, because a person deleted the file, keeps it.
-    if (readIfThere(path) === text) rmSync(path, { force: true });
-  };
-  process.on('exit', release);
-  return { release };
+interface Watched {
+  readonly isAlive: boolean;
+  readonly stamp: string;
 }
 
-/** Makes the lock appear with its text in it, or returns false where there is one. */
-function create(path: string, text: string): boolean {
-  const draft = `${path}.tmp-${process.pid}`;
-  try {
-    writeFileSync(draft, text);
-    linkSync(draft, path);
-    return true;
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return false;
-    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'EOPNOTSUPP') return createWithoutLink(path, text);
-    throw new UserError(`The lock ${path} cannot be written: ${message}`);
-  } finally {
-    rmSync(draft, { force: true });
+async function watch({ path, stamp }: LockFile, patience: number): Promise<Watched> {
+  // Counted in looks and not by the clock, so that a pause of this process alone does not end it.
+  for (let look = 0; look < looks; look++) {
+    await setTimeout(patience / looks);
+    const now = readLock(path)?.stamp;
+    if (now !== stamp) return { isAlive: true, stamp: now ?? stamp };
   }
+  return { isAlive: false, stamp };
 }
 
-/** For file systems without hard links. */
-function createWithoutLink(path: string, text: string): boolean {
-  try {
-    writeFileSync(path, text, { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw new UserError(`The lock ${path} cannot be written: ${(error as Error).message}`);
+/** This process's lock on a folder. */
+export class Lock {
+  /** The lock file, which is there for as long as the folder is this process's. */
+  readonly file: string;
+  private readonly name = `lock-${randomUUID()}`;
+  private inode = 0;
+  private heart: Worker | null = null;
+  private readonly atExit = (): void => this.release();
+
+  constructor(private readonly folder: string) {
+    this.file = join(folder, this.name);
   }
-}
 
-/**
- * Takes a stale lock out of the way. Another process may have done so already and hold the lock now, so what was moved
- * is looked at again and put back if it is not the stale one.
- */
-function setAside(path: string, stale: string): void {
-  const aside = `${path}.tmp-${process.pid}`;
-  try {
-    renameSync(path, aside);
-    if (readFileSync(aside, 'utf8') !== stale) linkSync(aside, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  } finally {
-    rmSync(aside, { force: true });
+  /** Whether the lock file is where it was put. Takes microseconds. */
+  isInPlace(): boolean {
+    return statSync(this.file, { throwIfNoEntry: false })?.ino === this.inode;
   }
-}
 
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return null;
-    throw new UserError(`The lock ${path} cannot be read: ${message}`);
+  /** The locks of others that hold the folder or may come to hold it, and of those that have held it and are dead. */
+  others(): LockFile[] {
+    return otherLocks(this.folder, this.name).filter(({ holds, isAlive }) => holds || isAlive !== false);
   }
-}
 
-function parse(text: string): Holder | null {
-  try {
-    const { pid, host, started } = JSON.parse(text);
-    return Number.isSafeInteger(pid) && pid > 0 && typeof host === 'string' ? { pid, host, started } : null;
-  } catch {
+  /** Whether a lock file of this name is there, be it in a copy of the folder. */
+  isThere(): boolean {
+    return existsSync(this.file);
+  }
+
+  /**
+   * Puts a lock file back that was deleted, and takes one in a copy of the folder for its own.
+   *
+   * @returns false where another process wants the folder at this moment
+   * @throws UserError when it cannot be written
+   */
+  renew(): boolean {
+    if (this.isThere()) {
+      this.inode = statSync(this.file).ino;
+      return true;
+    }
+    writeLock(this.file, ownIdentity());
+    return this.settle(this.others()) === null;
+  }
+
+  /** Removes the lock file; a second call does nothing. It is called at the process's exit in any case. Never throws. */
+  release(): void {
+    process.removeListener('exit', this.atExit);
+    void this.heart?.terminate();
+    this.heart = null;
+    removeQuietly(this.file);
+  }
+
+  /**
+   * One round for the folder. Of those that only ask for it the one whose name comes first stays, the others withdraw.
+   *
+   * @returns null when this lock has it, else who is in the way; the lock file is gone then
+   */
+  async contend(watched: ReadonlyMap<string, Watched>, between: () => Promise<void>): Promise<LockFile[] | null> {
+    process.on('exit', this.atExit);
+    try {
+      if (!writeLock(this.file, ownIdentity())) return this.withdraw([]);
+      for (let look = 0; look < looks; look++) {
+        await between();
+        const rivals: LockFile[] = [];
+        for (const found of otherLocks(this.folder, this.name)) {
+          const lock = { ...found, isAlive: found.isAlive ?? verdict(found, watched.get(found.path)) };
+          await between();
+          if (lock.isAlive === false) removeDead(lock.path);
+          else rivals.push(lock);
+        }
+        await between();
+        const isFirst = rivals.every(({ path, holds, isAlive }) => !holds && isAlive && path > this.file);
+        if (rivals.length === 0 || !isFirst) return this.settle(rivals);
+        await setTimeout(Math.random() * 10);
+      }
+      return this.withdraw([]);
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+
+  private settle(rivals: LockFile[]): LockFile[] | null {
+    const inode = rivals.length === 0 ? markHolding(this.file) : null;
+    if (inode === null) return this.withdraw(rivals);
+    this.inode = inode;
+    if (this.heart === null) this.beat();
     return null;
   }
+
+  private withdraw(rivals: LockFile[]): LockFile[] {
+    this.release();
+    return rivals;
+  }
+
+  /** On a thread of its own, since reading a large checkpoint, say, may keep the main thread busy for long. */
+  private beat(): void {
+    this.heart = new Worker(workerFile('heartbeat'), {
+      execArgv: [],
+      workerData: { file: this.file, interval: beatInterval },
+    });
+    // Without it the lock still holds against every process that can see this one.
+    this.heart.on('error', () => {});
+    this.heart.unref();
+  }
 }
 
-function isAlive({ pid, host, started }: Holder): boolean {
-  // Nothing can be said of another machine's process.
-  if (host !== hostname()) return true;
+/** What was seen when a lock was watched decides, unless it has given a sign of life since. */
+function verdict({ stamp }: LockFile, watched: Watched | undefined): boolean | null {
+  return watched === undefined ? null : watched.isAlive || watched.stamp !== stamp;
+}
+
+function removeDead(path: string): void {
   try {
-    process.kill(pid, 0);
+    unlinkSync(path);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  const now = startOf(pid);
-  return now === null || started === null || now === started;
-}
-
-/**
- * The boot and the clock tick at which a process began; null where there is no /proc. A killed process that its parent
- * has not yet waited for counts as ended.
- */
-function startOf(pid: number): string | null {
-  const stat = readProc(`/proc/${pid}/stat`);
-  if (stat === null) return null;
-  // The second field, the program's name in parentheses, may hold anything; the third is the state, the 22nd the start.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (fields[0] === 'Z' || fields[0] === 'X') return 'ended';
-  return `${readProc('/proc/sys/kernel/random/boot_id')?.trim()}/${fields[19]}`;
-}
-
-function readProc(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return null;
+    // Several may remove it at once.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new UserError(`The lock ${path} of an ended process cannot be removed: ${(error as Error).message}`);
   }
 }
 
-function refusal(path: string, what: string, { pid, host }: Holder): string {
-  if (host === hostname()) return `${what} is in use by process ${pid}. Stop it, or use another folder.`;
-  return `${what} is in use by process ${pid} on the machine ${host}. If it no longer runs there, delete ${path}.`;
+function refusal(what: string, lock: LockFile): string {
+  const isSeen = lock.owner?.host === hostname();
+  const toDo =
+    lock.isFirstFormat && !isSeen
+      ? `If it no longer runs there, delete ${lock.path}`
+      : 'Stop it, or use another folder';
+  return `${what} is in use by ${makerOf(lock)}. ${toDo}.`;
 }

@@ -4,9 +4,10 @@
  * Format: https://huggingface.co/docs/safetensors, section "Format". It has no checksum; see training/checkpoint.ts for
  * recap's own.
  */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { UserError } from '../errors.js';
-import { type Dtype, HeaderFault, parseHeader } from './safetensors-header.js';
+import { NotAFileError, openRegularFile } from './regular-file.js';
+import { type Dtype, type Header, HeaderFault, parseHeader } from './safetensors-header.js';
 
 export type TensorData =
   | Float32Array
@@ -71,14 +72,24 @@ export function encodeHeader(metadata: Readonly<Record<string, string>>, entries
   return header;
 }
 
+/** What a file says of itself before its numbers. */
+export interface SafetensorsHead extends Header {
+  /** The length and the JSON with its padding. */
+  readonly header: Uint8Array;
+}
+
 /**
  * Reads a whole file. Memory is taken for what the file holds, never for what it claims.
  *
+ * @param accept throws where the file is not what is wanted, before memory is taken for its numbers: a sparse file of
+ * gigabytes is nothing to the disk
  * @throws UserError naming the file and its fault
  */
-export function readSafetensors(path: string): SafetensorsFile {
+export function readSafetensors(path: string, accept: (head: SafetensorsHead) => void = () => {}): SafetensorsFile {
   return withFile(path, (file, size) => {
-    const { header, metadata, places } = readHeader(path, file, size);
+    const head = readHeader(path, file, size);
+    accept(head);
+    const { header, metadata, places } = head;
     const data = read(file, header.length, size - header.length);
     const tensors = new Map<string, Tensor>();
     for (const [name, { dtype, shape, begin, end }] of places) {
@@ -97,9 +108,11 @@ export function readSafetensorsMetadata(path: string): Readonly<Record<string, s
   return withFile(path, (file, size) => readHeader(path, file, size).metadata);
 }
 
-function readHeader(path: string, file: number, size: number) {
+function readHeader(path: string, file: number, size: number): SafetensorsHead {
   if (size < lengthBytes) throw fault(path, `it has ${size} bytes, fewer than the 8 of a header's length`);
   const start = read(file, 0, lengthBytes);
+  const other = otherFormat(start);
+  if (other !== null) throw fault(path, `it begins like ${other}`);
   const claimed = new DataView(start.buffer).getBigUint64(0, true);
   if (claimed > BigInt(longestHeader)) throw fault(path, `it claims a header of ${claimed} bytes, more than 100 MB`);
   const length = Number(claimed);
@@ -117,6 +130,14 @@ function readHeader(path: string, file: number, size: number) {
   }
 }
 
+/** What the first bytes give away of a file that is none; a header has fewer than 2^32 bytes. */
+function otherFormat(start: Uint8Array): string | null {
+  const text = Buffer.from(start).toString('latin1');
+  if (text === '\u0089HDF\r\n\u001a\n') return 'an HDF5 file';
+  if (text.startsWith('PK\u0003\u0004')) return 'a zip archive, such as those of PyTorch and numpy';
+  return /^[\t\n\r -~]{8}$/.test(text) ? `text, ${JSON.stringify(text)}` : null;
+}
+
 function decode(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -128,12 +149,11 @@ function decode(path: string, bytes: Uint8Array): string {
 function withFile<T>(path: string, use: (file: number, size: number) => T): T {
   let file: number | undefined;
   try {
-    // Asked before opening, because opening a pipe waits for its other end.
-    if (!statSync(path).isFile()) throw new UserError(`${path} is not a file.`);
-    file = openSync(path, 'r');
+    file = openRegularFile(path);
     return use(file, fstatSync(file).size);
   } catch (error) {
     if (error instanceof UserError) throw error;
+    if (error instanceof NotAFileError) throw new UserError(`${path} is not a file.`);
     if (error instanceof RangeError) throw new UserError(`${path} does not fit into memory.`);
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new UserError(`${path} does not exist.`);
     throw new UserError(`${path} cannot be read: ${(error as Error).message}`);

@@ -1,102 +1,197 @@
 /**
- * The captioner of CS231n assignment 3 (CaptioningRNN, after Vinyals et al. 2015, "Show and Tell"): an affine map of
- * the image feature is the first hidden state, word vectors drive an RNN or LSTM, and an affine map of each hidden
- * state scores the next word.
+ * The captioner of CS231n assignment 3 (CaptioningRNN, after Vinyals et al. 2015, "Show and Tell") and what grew from
+ * it: an affine map of the image feature is the first hidden state (or enters elsewhere, see image-entry.ts), word vectors
+ * drive one or more recurrent layers, and an affine map of each hidden state of the last one scores the next word.
+ *
+ * Parameters, with D image feature, W word vector, H hidden state, V vocabulary and G gate columns: W_proj (D,H),
+ * b_proj (H), W_embed (V,W), Wx (W,G), Wh (H,G), b (G), W_vocab (H,V), b_vocab (V), and for layer k from 2 on Wx‹k›
+ * (H,G), Wh‹k›, b‹k›. What attention adds is in layers/attention.ts.
  */
-import type { Ops, Program, ProgramOutputs, Tensors } from '../engine/engine.js';
-import { affineBackward, affineForward, affineInputGradient } from './layers/affine.js';
-import { wordEmbeddingBackward, wordEmbeddingForward } from './layers/embedding.js';
-import { lstmBackward, lstmForward, lstmStepForward } from './layers/lstm.js';
-import { rnnBackward, rnnForward, rnnStepForward } from './layers/rnn.js';
-import { temporalSoftmaxLoss } from './layers/softmax-loss.js';
-import type { ModelShape, Parameters } from './parameters.js';
+import { GradientSink } from '../tensor/gradient-sink.js';
+import type { Named, Shape } from '../tensor/matrix.js';
+import type { Dimensions, ModelSpec, ParameterSpec, ProgramOutputs } from '../tensor/model-spec.js';
+import type { Ops } from '../tensor/ops.js';
+import { type CaptionerOptions, captionerOptions, noDropout } from './captioner-options.js';
+import { captionerParameters } from './captioner-parameters.js';
+import { builtInCells, type CellName } from './cells/built-in.js';
+import type { Cell, State } from './cells/cell.js';
+import type { FamilyOptions, ModelFamily } from './family.js';
+import {
+  attentionToGrid,
+  attentionToKept,
+  type GridShape,
+  gridOf,
+  keptColumns,
+  keptOfGrid,
+  withCoverage,
+} from './grid-attention.js';
+import { imageEntry, stateNames } from './image-entry.js';
+import { sequenceDropout } from './layers/dropout.js';
+import { wordEmbedding } from './layers/embedding.js';
+import type { LayerInput } from './layers/recurrent.js';
+import { recurrentStack } from './layers/stack.js';
+import { wordScores } from './word-scores.js';
 
-/** The programs of a captioner of one shape. Each is made ready on an engine once. */
-export interface CaptionerPrograms {
-  /** features (n,D), a plan with targets → summed loss and the gradient of every parameter. */
-  readonly gradients: Program;
-  /** features (n,D), a plan with targets → summed loss. */
-  readonly loss: Program;
-  /** features (n,D) → h (n,H) and, for an LSTM, c (n,H): the state before the first word. */
-  readonly captionStart: Program;
-  /** h, c (n,H) and a plan of one step → the next h, c and the likeliest next word of each row, words (n,1). */
-  readonly captionStep: Program;
+export const family: ModelFamily = {
+  name: 'captioner',
+  url: import.meta.url,
+  spec: (options, dimensions) => captioner(builtInCells[options.cell as CellName], options, dimensions),
+};
+
+/** A family of captioners with a cell of one's own. */
+export function captionerFamily(name: string, url: string, cell: Cell): ModelFamily {
+  return { name, url, spec: (options, dimensions) => captioner(cell, options, dimensions) };
 }
 
-export function captionerPrograms(shape: ModelShape): CaptionerPrograms {
+/** @param given `wordDim` and `hiddenDim`, and whichever of CaptionerOptions is not to have its default */
+export function captioner(cell: Cell, given: FamilyOptions, dimensions: Dimensions): ModelSpec {
+  const options = captionerOptions(cell, given);
+  const grid = gridOf(options, dimensions);
+  const model = new Captioner(cell, options, dimensions, grid);
+  const { hiddenDim, imageTo, layers } = options;
+  const { features } = dimensions.inputs;
+  const inputs: Named<number> = { features: features!, ...(grid ? { grid: grid.positions * grid.columns } : {}) };
+  const state = Object.fromEntries(stateNames(cell, layers).map((name) => [name, hiddenDim]));
+  const kept: Named<number> = {
+    ...(imageTo === 'everyStep' ? { image: cell.gates * hiddenDim } : {}),
+    ...(grid ? keptColumns(grid) : {}),
+  };
   return {
-    gradients: (ops, parameters, tensors) => lossAndGradients(ops, shape, parameters, tensors),
-    loss: (ops, parameters, tensors) => ({ loss: ops.softmaxLossOnly(scores(ops, shape, parameters, tensors).scores) }),
-    captionStart: (ops, parameters, tensors) => captionStart(ops, shape, parameters, tensors),
-    captionStep: (ops, parameters, tensors) => captionStep(ops, shape, parameters, tensors),
+    title: titleOf(cell, options),
+    dimensions,
+    parameters: model.parameters,
+    programs: {
+      gradients: { inputs, hasGradients: true, run: (...given) => model.gradients(...given) },
+      loss: { inputs, hasGradients: false, run: (...given) => model.loss(...given) },
+      start: { inputs, hasGradients: false, run: (...given) => model.start(...given) },
+      step: { inputs: { ...state, ...kept }, hasGradients: false, run: (...given) => model.step(...given) },
+    },
   };
 }
 
-function lossAndGradients<T>(
-  ops: Ops<T>,
-  shape: ModelShape,
-  parameters: Parameters<T>,
-  tensors: Tensors<T>,
-): ProgramOutputs<T> {
-  const forward = scores(ops, shape, parameters, tensors);
-  const { loss, dscores } = temporalSoftmaxLoss(ops, forward.scores);
-
-  const { dw: W_vocab, db: b_vocab } = affineBackward(ops, dscores, forward.recurrent.h, ['W_vocab', 'b_vocab']);
-  const dh = affineInputGradient(ops, dscores, parameters.W_vocab);
-  const { dx, dh0, dWx, dWh, db } = forward.recurrent.backward(dh);
-  const W_embed = wordEmbeddingBackward(ops, dx, shape.vocabSize);
-  const { dw: W_proj, db: b_proj } = affineBackward(ops, dh0, forward.features, ['W_proj', 'b_proj']);
-
-  return { loss, gradients: { W_proj, b_proj, W_embed, Wx: dWx, Wh: dWh, b: db, W_vocab, b_vocab } };
+function titleOf({ name }: Cell, options: CaptionerOptions): string {
+  const { layers, wordDim, hiddenDim, tieEmbeddings, imageTo, attention, standardize } = options;
+  return [
+    layers > 1 ? `${name.toUpperCase()} of ${layers} layers` : name.toUpperCase(),
+    `W = ${wordDim}`,
+    `H = ${hiddenDim}`,
+    ...(tieEmbeddings ? ['tied embeddings'] : []),
+    ...(imageTo === 'everyStep' ? ['image at every step'] : []),
+    ...(imageTo === 'firstWord' ? ['image as first word'] : []),
+    ...(attention === 'none' ? [] : [`${attention} attention`]),
+    ...(standardize ? ['standardised features'] : []),
+  ].join(', ');
 }
 
-/** The forward pass up to the scores (M,V) of the next word at every live position. */
-function scores<T>(ops: Ops<T>, shape: ModelShape, parameters: Parameters<T>, tensors: Tensors<T>) {
-  const features = ops.firstRows(tensors.features!, ops.plan.live[0]!);
-  const h0 = affineForward(ops, features, parameters.W_proj, parameters.b_proj);
-  const x = wordEmbeddingForward(ops, parameters.W_embed);
-  const recurrent = recurrentLayer(ops, shape, x, h0, parameters);
-  return {
-    features,
-    recurrent,
-    scores: affineForward(ops, recurrent.h, parameters.W_vocab, parameters.b_vocab),
-  };
-}
+/** What training does and measuring does not. */
+type Mode = Pick<CaptionerOptions, 'dropout' | 'excludedWords'>;
 
-function recurrentLayer<T>(ops: Ops<T>, shape: ModelShape, x: T, h0: T, parameters: Parameters<T>) {
-  if (shape.cell === 'rnn') {
-    const forward = rnnForward(ops, x, h0, parameters);
-    return { h: forward.h, backward: (dh: T) => rnnBackward(ops, dh, forward, x, parameters) };
+const measured: Mode = { dropout: noDropout, excludedWords: [] };
+
+class Captioner {
+  readonly parameters: readonly ParameterSpec[];
+  private readonly trained: ReadonlySet<string>;
+
+  constructor(
+    private readonly cell: Cell,
+    private readonly options: CaptionerOptions,
+    dimensions: Dimensions,
+    private readonly grid: GridShape | null,
+  ) {
+    this.parameters = captionerParameters(cell, options, dimensions, grid);
+    this.trained = new Set(this.parameters.filter(({ trained }) => trained).map(({ name }) => name));
   }
-  const forward = lstmForward(ops, x, h0, shape.hiddenDim, parameters);
-  return { h: forward.h, backward: (dh: T) => lstmBackward(ops, dh, forward, x, parameters) };
-}
 
-function captionStart<T>(
-  ops: Ops<T>,
-  shape: ModelShape,
-  parameters: Parameters<T>,
-  tensors: Tensors<T>,
-): ProgramOutputs<T> {
-  const h = affineForward(ops, tensors.features!, parameters.W_proj, parameters.b_proj);
-  return { tensors: shape.cell === 'lstm' ? { h, c: ops.zeros(ops.plan.rows, shape.hiddenDim) } : { h } };
-}
+  gradients<T extends Shape>(ops: Ops<T>, parameters: Named<T>, inputs: Named<T>): ProgramOutputs<T> {
+    const sink = this.sink(ops);
+    const { labelSmoothing, attentionPenalty, temperature } = this.options;
+    const { entry, words, attention, stack, scores } = this.forward(ops, sink, this.options, parameters, inputs);
+    const tempered = (x: T) => (temperature === 1 ? x : ops.scale(x, 1 / temperature));
+    const { loss: entropy, dscores } = ops.softmaxLoss(tempered(scores.y), labelSmoothing);
+    const { loss, dweights } = withCoverage(ops, attention, attentionPenalty, entropy);
+    const { dh, dcontext } = scores.backward(tempered(dscores));
+    const gradients = stack.backward(dh, { dcontext, dweights });
+    words.backward(gradients.dx);
+    entry.backward(gradients);
+    return { loss, gradients: sink.gradients };
+  }
 
-function captionStep<T>(
-  ops: Ops<T>,
-  shape: ModelShape,
-  parameters: Parameters<T>,
-  tensors: Tensors<T>,
-): ProgramOutputs<T> {
-  const xWx = affineForward(ops, wordEmbeddingForward(ops, parameters.W_embed), parameters.Wx, parameters.b);
-  const state =
-    shape.cell === 'rnn'
-      ? { h: rnnStepForward(ops, 0, xWx, tensors.h!, parameters.Wh) }
-      : lstmState(lstmStepForward(ops, 0, xWx, tensors.h!, tensors.c!, parameters.Wh));
-  const words = ops.argmax(affineForward(ops, state.h, parameters.W_vocab, parameters.b_vocab));
-  return { tensors: { ...state, words } };
-}
+  loss<T extends Shape>(ops: Ops<T>, parameters: Named<T>, inputs: Named<T>): ProgramOutputs<T> {
+    const { scores } = this.forward(ops, this.sink(ops), measured, parameters, inputs);
+    return { loss: ops.softmaxLossOnly(scores.y) };
+  }
 
-function lstmState<T>({ h, c }: { h: T; c: T }): { h: T; c: T } {
-  return { h, c };
+  /**
+   * features (n,D) → the state before the first word (n,H each), `image` (n,G) where each step reads it, and of grid
+   * (n,L·C) itself and `projectedGrid` (n,L·A) where each step looks at it.
+   */
+  start<T extends Shape>(ops: Ops<T>, parameters: Named<T>, inputs: Named<T>): ProgramOutputs<T> {
+    const sink = this.sink(ops);
+    const { state0, beside } = this.enter(ops, sink, measured, parameters, inputs.features!);
+    const kept = this.grid ? keptOfGrid(ops, sink, parameters, this.grid, inputs.grid!) : {};
+    return { tensors: { ...state0, ...(beside ? { image: beside } : {}), ...kept } };
+  }
+
+  /**
+   * What `start` gives and a plan of one step → the next state, scores (n,V), logSums (n,1), and `attention` (n,L), where it
+   * looked.
+   */
+  step<T extends Shape>(ops: Ops<T>, parameters: Named<T>, inputs: Named<T>): ProgramOutputs<T> {
+    const sink = this.sink(ops);
+    const attention = this.grid ? attentionToKept(ops, sink, parameters, this.grid, inputs) : null;
+    const reads = { beside: inputs.image ?? null, attention };
+    const { stack, scores } = this.recur(ops, sink, measured, parameters, reads, inputs);
+    const weights: Named<T> = attention ? { attention: attention.weights() } : {};
+    return { tensors: { ...stack.state, scores: scores.y, logSums: ops.logSumExp(scores.y), ...weights } };
+  }
+
+  /** Up to the scores (M,V) of the next word at every live position. */
+  private forward<T extends Shape>(
+    ops: Ops<T>,
+    sink: GradientSink<T>,
+    mode: Mode,
+    parameters: Named<T>,
+    inputs: Named<T>,
+  ) {
+    const live = ops.plan.live[0]!;
+    const entry = this.enter(ops, sink, mode, parameters, ops.firstRows(inputs.features!, live));
+    const attention = this.grid
+      ? attentionToGrid(ops, sink, parameters, this.grid, mode.dropout.context, ops.firstRows(inputs.grid!, live))
+      : null;
+    const reads = { beside: entry.beside, attention };
+    return { entry, attention, ...this.recur(ops, sink, mode, parameters, reads, entry.state0) };
+  }
+
+  private enter<T extends Shape>(
+    ops: Ops<T>,
+    sink: GradientSink<T>,
+    { dropout }: Mode,
+    parameters: Named<T>,
+    features: T,
+  ) {
+    return imageEntry(ops, sink, this.cell, this.options, dropout, parameters, features);
+  }
+
+  /** @param reads what the lowest layer reads beside the words */
+  private recur<T extends Shape>(
+    ops: Ops<T>,
+    sink: GradientSink<T>,
+    { dropout, excludedWords }: Mode,
+    parameters: Named<T>,
+    reads: Omit<LayerInput<T>, 'x'>,
+    state0: State<T>,
+  ) {
+    const { layers, residual, tieEmbeddings, attentionToOutput } = this.options;
+    const vectors = wordEmbedding(ops, sink, parameters, 'W_embed');
+    const words = sequenceDropout(ops, vectors.y, 'words', dropout.words);
+    const input = { x: words.y, ...reads };
+    const stack = recurrentStack(ops, sink, this.cell, layers, residual, dropout.hidden, parameters, input, state0);
+    const context = attentionToOutput && reads.attention ? reads.attention.contexts() : null;
+    const scores = wordScores(ops, sink, parameters, stack.y, context, tieEmbeddings, excludedWords);
+    return { words: { backward: (dy: T) => vectors.backward(words.backward(dy)) }, stack, scores };
+  }
+
+  private sink<T extends Shape>(ops: Ops<T>): GradientSink<T> {
+    return new GradientSink(ops, (name) => this.trained.has(name));
+  }
 }

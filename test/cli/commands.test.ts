@@ -1,4 +1,6 @@
 /** The commands beside train, as programs, on a small data set. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,6 +42,32 @@ describe('recap caption', () => {
     expect(stdout).toMatch(/^ +0 {2}/);
   });
 
+  it('captions images by the best checkpoint of a run', () => {
+    const dir = join(folder, 'run');
+    const { status, stderr, stdout } = recap(['caption', '--checkpoint', dir, '--set', `data.dir=${features}`]);
+    expect({ status, by: stderr.split('\n')[0] }).toEqual({ status: 0, by: `checkpoint ${checkpoint}, after step 1` });
+    expect(stdout.trimEnd().split('\n')).toHaveLength(9);
+  });
+
+  it('captions images of the third split, which nothing else reads', () => {
+    renameSync(join(features, 'val2014_vgg16_fc7.h5'), join(features, 'test2014_vgg16_fc7.h5'));
+    try {
+      const words = ['caption', '--checkpoint', checkpoint, '--split', 'test', '--set', `data.dir=${features}`];
+      const { status, stdout } = recap(words);
+      expect(status).toBe(0);
+      expect(stdout.trimEnd().split('\n')).toHaveLength(9);
+    } finally {
+      renameSync(join(features, 'test2014_vgg16_fc7.h5'), join(features, 'val2014_vgg16_fc7.h5'));
+    }
+  });
+
+  it('refuses a folder that is no run', () => {
+    expect(recap(['caption', '--checkpoint', features])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^recap: \S+features holds no whole checkpoint; expected [^\n]*\n$/),
+    });
+  });
+
   it('refuses features that are not those of its model', async () => {
     const other = await writeData({ featureDim: 8 });
     const { status, stderr } = recap(['caption', '--checkpoint', checkpoint, '--set', `data.dir=${other}`]);
@@ -52,10 +80,35 @@ describe('recap caption', () => {
 });
 
 describe('recap overfit', () => {
+  it('gives its verdict by the exit code although nobody reads its output', async () => {
+    const words = ['overfit', '--config', config, '--captions', '4', '--epochs', '1'];
+    const child = spawn(process.execPath, ['dist/src/cli/main.js', ...words], { stdio: ['ignore', 'pipe', 'ignore'] });
+    child.stdout.destroy();
+    const [status] = await once(child, 'close');
+    expect(status).toBe(1);
+  });
+
   const overfit = (...more: string[]) => recap(['overfit', '--config', config, '--captions', '3', ...more]);
 
   it('exits with 0 when the captions are memorised', () => {
     const { status, stdout } = overfit();
+    expect(stdout).toContain('3 of 3 captions memorised word for word (100%)');
+    expect(status).toBe(0);
+  });
+
+  it('switches off what is there against memorising, and says so', () => {
+    const pieces = [
+      'train.weightDecay=1',
+      'train.ema=0.99',
+      'train.earlyStopping.patience=1',
+      'model.dropout.words=0.9',
+    ];
+    const sets = ['train.lrDecay=null', 'train.schedule=cosine', 'train.labelSmoothing=0.2', ...pieces];
+    const { status, stdout } = overfit(...sets.flatMap((set) => ['--set', set]));
+    expect(stdout).toContain(
+      'switched off for this: train.schedule, model.dropout, train.labelSmoothing, train.weightDecay, train.ema, ' +
+        'train.earlyStopping\n',
+    );
     expect(stdout).toContain('3 of 3 captions memorised word for word (100%)');
     expect(status).toBe(0);
   });
@@ -89,7 +142,15 @@ describe('recap bench', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(records).toMatchObject([
-      { cell: 'lstm', engine: 'cpu', supplier: 'wasm', precision: 'float32', workers: 1, shards: 3, lengths: 'data' },
+      {
+        model: expect.stringMatching(/^LSTM, W = /),
+        engine: 'cpu',
+        supplier: 'wasm',
+        precision: 'float32',
+        workers: 1,
+        shards: 3,
+        lengths: 'data',
+      },
       { workers: 2, shards: 3 },
     ]);
     for (const { captionsPerSecond, stepMs, gflops, peakShare, phases } of records) {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { recap } from '../support/command.js';
 
-const commands = ['train', 'overfit', 'caption', 'gradcheck', 'bench', 'info'];
+const commands = ['train', 'overfit', 'caption', 'evaluate', 'gradcheck', 'bench', 'info'];
 
 describe('recap', () => {
   it('prints the version of its package', () => {
@@ -28,6 +28,9 @@ describe('recap', () => {
 
   it.each([
     [['trian'], 'unknown command trian; did you mean train?'],
+    [['trian', '--config', 'x'], 'unknown command trian; did you mean train?'],
+    [['train', 'my.yaml'], 'unknown argument my.yaml; did you mean --config my.yaml?'],
+    [['caption', '--checkpoint', 'x', '--momentum', '5'], 'unknown option --momentum; try --help.'],
     [['train', '--confg', 'x'], 'unknown option --confg; did you mean --config?'],
     [['train', '--batchSize=3'], 'unknown option --batchSize; did you mean --set train.batchSize=VALUE?'],
     [['train', 'x'], 'unknown argument x; try --help.'],
@@ -40,6 +43,7 @@ describe('recap', () => {
     [['caption', '--checkpoint', 'x', '--count', '0'], '--count: found 0, expected a whole number from 1 on.'],
     [['caption', '--checkpoint', 'none.safetensors'], 'none.safetensors does not exist.'],
     [['overfit', '--config'], 'Not enough arguments following: config. Try --help.'],
+    [['bench', '--shape', 'coco', '--workers', '100000'], '--workers: found 100000, expected at most 1024.'],
     [['bench'], 'bench needs either --shape coco or --config FILE.'],
   ])('%j ends with exit code 2 and one line on stderr', (words, message) => {
     const { status, stdout, stderr } = recap(words);

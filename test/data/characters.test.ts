@@ -20,19 +20,29 @@ describe('Character captions', () => {
   });
 
   it('spell the words with blanks between, <UNK> as one character, in columns for the longest of both splits', () => {
-    const { train, val, notes } = toCharacters(
-      { train: table([1, 4, 3, 2, 0]), val: table([1, 5, 6, 2, 0]) },
-      vocabulary,
-    );
+    const {
+      captions: { train, val },
+      notes,
+    } = toCharacters({ train: table([1, 4, 3, 2, 0]), val: table([1, 5, 6, 2, 0]) }, vocabulary);
     expect([...train.captions]).toEqual([1, 5, 4, 3, 2, 0, 0, 0, 0, 0]);
     expect(val.columns).toBe('red ball'.length + 2);
     expect([...val.captions]).toEqual([1, 10, 8, 7, 4, 6, 5, 9, 9, 2]);
     expect(notes).toEqual([]);
   });
 
+  it('are cut within a word of any length', () => {
+    const huge = Vocabulary.of('word', [...words, 'w'.repeat(200_000)], 'words');
+    const long = table([1, words.length, 2]);
+    const { captions } = toCharacters({ train: long, val: long }, huge);
+    expect(captions.train.columns).toBe(longestCharacters + 2);
+  });
+
   it('are cut where one is very long, and say so', () => {
     const long = table([1, ...new Array(60).fill(6), 2]);
-    const { train, notes } = toCharacters({ train: long, val: long }, vocabulary);
+    const {
+      captions: { train },
+      notes,
+    } = toCharacters({ train: long, val: long }, vocabulary);
     expect(train.columns).toBe(longestCharacters + 2);
     expect(train.captions.at(-1)).toBe(2);
     expect(notes).toEqual([`captions are cut at ${longestCharacters} characters; the longest has 299`]);

@@ -1,10 +1,20 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type DataConfig, loadDataset, loadFeatures } from '../../src/data/dataset.js';
+import { configOf } from '../../src/config/load.js';
+import { type DataConfig, loadDataset, loadImages } from '../../src/data/dataset.js';
 import { UserError } from '../../src/errors.js';
 import { describeWith, sharedFile } from '../support/requirements.js';
-import { type Changes, captionTables, featureTables, tinyDataset, words, wordToIdx } from './tiny-dataset.js';
+import {
+  type Changes,
+  captionTables,
+  featureTables,
+  temporaryFolder,
+  tinyDataset,
+  words,
+  wordToIdx,
+} from './tiny-dataset.js';
 
 describe('Loading a folder in the CS231n layout', () => {
   it('gives captions, images, features and vocabulary, all large things in shared memory', async () => {
@@ -12,10 +22,10 @@ describe('Loading a folder in the CS231n layout', () => {
     expect(train).toMatchObject({ name: 'train', count: 3, columns: 5, urls: null });
     expect(train.captions).toEqual(captionTables.train_captions!.data);
     expect(train.imageIdxs).toEqual(Int32Array.of(0, 1, 1));
-    expect(train.features).toMatchObject({ rows: 2, columns: 3, data: featureTables().features!.data });
+    expect(train.inputs.features).toMatchObject({ rows: 2, columns: 3, data: featureTables().features!.data });
     expect(val).toMatchObject({ name: 'val', count: 2, columns: 5 });
     expect(vocabulary.idxToWord).toEqual(words);
-    for (const data of [train.captions, train.imageIdxs, train.features.data, val.captions]) {
+    for (const data of [train.captions, train.imageIdxs, train.inputs.features!.data, val.captions]) {
       expect(data.buffer).toBeInstanceOf(SharedArrayBuffer);
     }
   });
@@ -23,14 +33,18 @@ describe('Loading a folder in the CS231n layout', () => {
   it('keeps float64 features as they are in float64 only', async () => {
     const features = { features: { data: Float64Array.of(0.1, 0.2, 0.3, 0.4), shape: [2, 2] } };
     const config = await tinyDataset({ 'train2014_vgg16_fc7.h5': features, 'val2014_vgg16_fc7.h5': features });
-    expect((await loadDataset(config, 'float64')).train.features.data).toEqual(Float64Array.of(0.1, 0.2, 0.3, 0.4));
-    expect((await loadDataset(config, 'float32')).train.features.data).toEqual(Float32Array.of(0.1, 0.2, 0.3, 0.4));
+    expect((await loadDataset(config, 'float64')).train.inputs.features!.data).toEqual(
+      Float64Array.of(0.1, 0.2, 0.3, 0.4),
+    );
+    expect((await loadDataset(config, 'float32')).train.inputs.features!.data).toEqual(
+      Float32Array.of(0.1, 0.2, 0.3, 0.4),
+    );
   });
 
   it('reads the PCA features when told to', async () => {
     const pca = { 'train2014_vgg16_fc7_pca.h5': featureTables(2, 1), 'val2014_vgg16_fc7_pca.h5': featureTables(2, 1) };
     const { train } = await loadDataset({ ...(await tinyDataset(pca)), features: 'fc7_pca' }, 'float32');
-    expect(train.features.columns).toBe(1);
+    expect(train.inputs.features!.columns).toBe(1);
   });
 
   it('takes only the first captions with trainLimit, and all for validation', async () => {
@@ -52,8 +66,8 @@ describe('Loading a folder in the CS231n layout', () => {
     for (const name of ['coco2014_captions.h5', 'coco2014_vocab.json', 'train2014_vgg16_fc7.h5']) {
       rmSync(join(config.dir, name));
     }
-    const { features, urls } = await loadFeatures(config, 'val', 'float32');
-    expect(features).toMatchObject({ rows: 2, columns: 3 });
+    const { inputs, urls } = await loadImages(config, 'val', 'float32');
+    expect(inputs.features).toMatchObject({ rows: 2, columns: 3 });
     expect(urls).toHaveLength(2);
   });
 
@@ -111,6 +125,16 @@ describe('A folder that cannot be used is refused in one line that names the fil
       /'train_captions' has 3 rows but 'train_image_idxs' has 2/,
     ],
     [
+      'a caption without <START>',
+      captions({ val_captions: { data: Int32Array.of(1, 4, 2, 0, 0, 5, 6, 2, 0, 0), shape: [2, 5] } }),
+      /'val_captions' begins with "red" \(token 5\) in row 1, where <START> \(token 1\) is expected/,
+    ],
+    [
+      'a caption of nothing but <NULL>',
+      captions({ val_captions: { data: Int32Array.of(1, 4, 2, 0, 0, 1, 0, 0, 0, 0), shape: [2, 5] } }),
+      /'val_captions' has nothing but <NULL> after <START> in row 1/,
+    ],
+    [
       'captions of different width',
       captions({ val_captions: { data: new Int32Array(8), shape: [2, 4] } }),
       /'train_captions' has 5 columns but 'val_captions' has 4/,
@@ -134,6 +158,11 @@ describe('A folder that cannot be used is refused in one line that names the fil
       'a vocabulary that is no text',
       { 'coco2014_vocab.json': Buffer.from([0xff, 0xfe, 0x7b, 0x00]) },
       /coco2014_vocab\.json: not UTF-8 text/,
+    ],
+    [
+      'a vocabulary of brackets without end',
+      { 'coco2014_vocab.json': '['.repeat(100_000) + ']'.repeat(100_000) },
+      /coco2014_vocab\.json: (not JSON|something nested without end)/,
     ],
     ['a vocabulary that is a list', vocab(words), /where an object with idx_to_word and word_to_idx is expected/],
     ['a vocabulary without words', vocab({ word_to_idx: {} }), /no 'idx_to_word'/],
@@ -179,7 +208,7 @@ describe('A folder that cannot be used is refused in one line that names the fil
     },
   );
 
-  it('with a vocabulary that is a folder, far too large, or a link to itself', async () => {
+  it('with a vocabulary that is a folder, a pipe, far too large, or a link to itself', async () => {
     const config = await tinyDataset();
     const path = join(config.dir, 'coco2014_vocab.json');
     const refusal = async (message: string) =>
@@ -190,6 +219,9 @@ describe('A folder that cannot be used is refused in one line that names the fil
     mkdirSync(path);
     await refusal('not a file.');
     rmSync(path, { recursive: true });
+    execFileSync('mkfifo', [path]);
+    await refusal('not a file.');
+    rmSync(path);
     symlinkSync(path, path);
     await refusal('cannot be read (ELOOP).');
   });
@@ -197,7 +229,13 @@ describe('A folder that cannot be used is refused in one line that names the fil
   it('that is not there, or is a file', async () => {
     const config = await tinyDataset();
     const at = (dir: string) => loadDataset({ ...config, dir }, 'float32');
-    await expect(at(join(config.dir, 'none'))).rejects.toThrow(/none: no such folder\. Set data\.dir/);
+    const none = join(config.dir, 'none');
+    const what = 'Set data.dir to a folder that holds coco2014_captions.h5, ';
+    await expect(at(none)).rejects.toThrow(`${none}: no such folder. ${what}`);
+    await expect(at(relative('', none))).rejects.toThrow(`: no such folder (it would be ${none}). ${what}`);
+    const pictures = temporaryFolder();
+    writeFileSync(join(pictures, '1.jpg'), '');
+    await expect(at(pictures)).rejects.toThrow(/none of the files of a data set is there/);
     await expect(at(join(config.dir, 'coco2014_vocab.json'))).rejects.toThrow(/not a folder\. Set data\.dir/);
   });
 
@@ -208,18 +246,12 @@ describe('A folder that cannot be used is refused in one line that names the fil
 });
 
 describeWith({ shared: 'data/flickr1k' }, '1,000 real images with five captions each', () => {
-  const config: DataConfig = {
-    dir: sharedFile('data/flickr1k'),
-    builtin: null,
-    features: 'fc7',
-    trainLimit: null,
-    tokens: 'word',
-  };
+  const config: DataConfig = configOf({ data: { dir: sharedFile('data/flickr1k') } }).data;
 
   it('have the shapes that their description says', async () => {
     const { train, val, vocabulary } = await loadDataset(config, 'float32');
-    expect(train).toMatchObject({ count: 4000, columns: 17, features: { rows: 800, columns: 2048 } });
-    expect(val).toMatchObject({ count: 1000, columns: 17, features: { rows: 200, columns: 2048 } });
+    expect(train).toMatchObject({ count: 4000, columns: 17, inputs: { features: { rows: 800, columns: 2048 } } });
+    expect(val).toMatchObject({ count: 1000, columns: 17, inputs: { features: { rows: 200, columns: 2048 } } });
     expect(vocabulary.size).toBe(1186);
     expect(train.urls).toHaveLength(800);
   });

@@ -151,10 +151,38 @@ describe('A table that cannot be used is named with what is wrong', () => {
     await expect(readFeatures()).rejects.toThrow(/needs [\d.]+ GiB, more than this machine can give \([\d.]+ GiB\)/);
   });
 
+  it('packed by a filter that the library does not bring along', async () => {
+    const storage = { chunks: [2, 3], compression: 1 };
+    await writeHdf5(path, { features: { ...featureTables().features!, ...storage } });
+    const bytes = readFileSync(path);
+    // The filter's number, the length of its name and two more numbers of two bytes stand before its name.
+    const at = bytes.indexOf('deflate');
+    bytes.writeUInt16LE(32000, at - 8);
+    bytes.write('lzf\0\0\0\0', at, 'latin1');
+    writeFileSync(path, bytes);
+    await expect(readFeatures()).rejects.toThrow(
+      /'features' is packed by the filter "lzf" \(number 32000\), which is not read here; expected gzip or none/,
+    );
+  });
+
   it('in chunks that would take all memory', async () => {
     const storage = { maxshape: [null, null], chunks: [20_000, 2_000], compression: 1 };
     await writeHdf5(path, { features: { data: new Float32Array(4), shape: [2, 2], ...storage } });
     await expect(readFeatures()).rejects.toThrow(/stored in chunks of 160\.0 MB, more than the 134\.2 MB allowed/);
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('Without address space for the library', () => {
+  it('a sound file is not called damaged', async () => {
+    await writeHdf5(path, featureTables());
+    const script = `
+      const { Hdf5Reader } = await import(${JSON.stringify(new URL('../../dist/src/data/hdf5.js', import.meta.url).href)});
+      const expected = { features: { rank: 2, numbers: 'floats' } };
+      await new Hdf5Reader().describe(process.argv[1], expected).catch(({ message }) => console.log(message));
+    `;
+    const limited = 'ulimit -v 9000000; exec "$0" --input-type=module -e "$1" "$2"';
+    const said = execFileSync('bash', ['-c', limited, process.execPath, script, path], { encoding: 'utf8' });
+    expect(said).toMatch(/^.*data\.h5: cannot be read for lack of memory\. [^\n]*\n$/);
   });
 });
 

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configOf } from '../../src/config/load.js';
 import { type Dataset, loadDataset } from '../../src/data/dataset.js';
 import { trueCaptions } from '../../src/data/shapes/grammar.js';
 import { imageFeatures } from '../../src/data/shapes/image-features.js';
@@ -10,7 +11,7 @@ import { UserError } from '../../src/errors.js';
 import { temporaryFolder } from './tiny-dataset.js';
 
 const cache = temporaryFolder();
-const config = { dir: null, builtin: 'shapes', features: 'fc7', trainLimit: null, tokens: 'word' } as const;
+const config = configOf({ data: { builtin: 'shapes' } }).data;
 const before = process.env.RECAP_CACHE_DIR;
 
 let data: Dataset;
@@ -63,15 +64,16 @@ describe('The built-in set', () => {
       const url = new URL(data.val.urls![row]!);
       const { data: rgba } = PNG.sync.read(readFileSync(url));
       const rgb = Uint8Array.from(rgba.filter((_, i) => i % 4 !== 3));
-      const { columns, data: features } = data.val.features;
+      const { columns, data: features } = data.val.inputs.features!;
       expect(imageFeatures(rgb)).toEqual(features.slice(row * columns, (row + 1) * columns));
     }
   });
 
   it('keeps nearly all distances between images in fewer columns of PCA', async () => {
     const pca = await loadDataset({ ...config, features: 'fc7_pca' }, 'float32');
-    expect(pca.val.features.columns).toBeLessThan(data.val.features.columns);
-    const distance = ({ val: { features } }: Dataset, a: number, b: number) => {
+    expect(pca.val.inputs.features!.columns).toBeLessThan(data.val.inputs.features!.columns);
+    const distance = ({ val }: Dataset, a: number, b: number) => {
+      const features = val.inputs.features!;
       const { columns } = features;
       const values = Float64Array.from(features.data);
       let sum = 0;

@@ -59,6 +59,22 @@ export function featureTables(rows = 2, columns = 3): Tables {
   return { features: { data, shape: [rows, columns] } };
 }
 
+const plainData = {
+  builtin: null,
+  features: 'fc7',
+  trainLimit: null,
+  tokens: 'word',
+  holdOut: null,
+  grid: false,
+  gridPrecision: 'float16',
+} as const;
+
+/** (rows, positions, columns) */
+export function gridTables(rows = 2, positions = 3, columns = 2): Tables {
+  const data = Float32Array.from({ length: rows * positions * columns }, (_, i) => i / 8 - 1);
+  return { grid: { data, shape: [rows, positions, columns] } };
+}
+
 /** What to write otherwise, by file name: other tables, or the bytes themselves. */
 export type Changes = Readonly<Record<string, Tables | string | Buffer>>;
 
@@ -76,7 +92,7 @@ export async function tinyDataset(changes: Changes = {}): Promise<DataConfig & {
     if (typeof content === 'string' || Buffer.isBuffer(content)) writeFileSync(join(dir, name), content);
     else await writeHdf5(join(dir, name), content as Tables);
   }
-  return { dir, builtin: null, features: 'fc7', trainLimit: null, tokens: 'word' };
+  return { ...plainData, dir };
 }
 
 export function wordToIdx(list: readonly string[]): Record<string, number> {

@@ -1,11 +1,12 @@
 /** A disk that fails while a run goes on: full, read-only, or gone with the run's folder. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkpointSteps } from '../../src/training/checkpoint.js';
-import { resumeRun, startRun } from '../../src/training/train.js';
+import type { Config } from '../../src/config/schema.js';
+import { checkpointSteps } from '../../src/training/checkpoints/checkpoint-folder.js';
+import { resumeRun, startRun } from '../../src/training/run/train.js';
 import { resultOf, smallConfig, temporaryFolder, watched, writeData } from '../training/runs.js';
 import { newRun, Train } from './processes.js';
 
@@ -27,27 +28,22 @@ function config(...sets: string[]) {
   return smallConfig(data, ['train.epochs=6', 'checkpoint.everySteps=4', 'validate.everyEpochs=3', ...sets]);
 }
 
-/** Keeps a fault for some steps, and gives checkpoints the time to meet it. */
+const failure = /^The (checkpoint|best checkpoint so far,) of step \d+,? could not be written/;
+
+/** Breaks the disk after step 3, and mends it as soon as that has cost a checkpoint. */
 async function trainWithDisk(dir: string, breaks: () => void, mends: (() => void) | null) {
-  const failed: number[] = [];
-  let isBroken = false;
+  const failed: string[] = [];
+  let isMended = false;
   const { options, warnings } = watched({
     step: ({ step }) => {
-      if (step === 3) {
-        breaks();
-        isBroken = true;
-      }
-      if (step === 18 && mends) {
-        mends();
-        isBroken = false;
-      }
+      if (step === 3) breaks();
     },
     warning: (message) => {
-      const step = /^The checkpoint of step (\d+) could not be written/.exec(message)?.[1];
-      if (step !== undefined) {
-        expect(isBroken || mends === null).toBe(true);
-        failed.push(Number(step));
-      }
+      const [which] = failure.exec(message) ?? [];
+      if (which === undefined) return;
+      failed.push(which);
+      if (!isMended) mends?.();
+      isMended = true;
     },
   });
   const outcome = await startRun(config(), dir, options);
@@ -67,7 +63,7 @@ describe('a run folder that is gone for a while', () => {
     expect(new Set(failed).size).toBe(failed.length);
     for (const message of warnings) {
       expect(message).toMatch(
-        /^(The checkpoint of step \d+ could not be written \(ENOENT.*\)\. Earlier ones are untouched|.*metrics\.jsonl (cannot be written, its lines wait in memory|can be written again))/,
+        /^(The checkpoint of step \d+ could not be written \(ENOENT.*\)\. Earlier ones are untouched|The best checkpoint so far, of step \d+, could not be written \(ENOENT.*\)\. It is kept in memory|.*metrics\.jsonl (cannot be written, its lines wait in memory|can be written again))/,
       );
     }
     expect(resultOf(dir)).toEqual(undisturbed);
@@ -83,9 +79,10 @@ describe('a run folder that is gone for a while', () => {
     const train = new Train(newRun(smallConfig(data, ['train.epochs=200']), other));
     expect(await train.until(({ stdout }) => stdout.includes('mean loss'))).toBe(true);
     renameSync(other, `${other}-away`);
-    const { status, stderr } = await train.ended;
+    const { status, stdout, stderr } = await train.ended;
     expect(status).toBe(1);
-    expect(stderr).toContain(`The newest checkpoint could not be written; what ${other} holds is older.`);
+    expect(stderr).toContain(`The newest checkpoint could not be written; no checkpoint is in ${other}.`);
+    expect(stdout, 'nothing is named that is not there').not.toContain('recap caption');
   });
 });
 
@@ -112,6 +109,12 @@ describe.skipIf(!canMount)(`a disk of its own${canMount ? '' : ' (skipped: no tm
     expect(spawnSync('mount', ['-o', `remount,${options}`, disk]).status).toBe(0);
   };
 
+  /** The config file itself lies elsewhere. */
+  const newRunOnDisk = (runConfig: Config, dir: string): string[] => {
+    const words = newRun(runConfig, join(folder, basename(dir)));
+    return [...words.slice(0, -1), dir];
+  };
+
   const filler = () => join(disk, 'filler');
   const fill = (): void => {
     try {
@@ -133,6 +136,30 @@ describe.skipIf(!canMount)(`a disk of its own${canMount ? '' : ' (skipped: no tm
     expect(warnings.some((message) => message.includes(code))).toBe(true);
     expect(resultOf(dir)).toEqual(undisturbed);
     rmSync(dir, { recursive: true });
+  });
+
+  it('that is read-only at the end hides neither the outcome nor the exit code', async () => {
+    const dir = join(disk, 'read-only-at-the-end');
+    const train = new Train(newRunOnDisk(smallConfig(data, ['train.epochs=200']), dir));
+    expect(await train.until(({ stdout }) => stdout.includes('mean loss'))).toBe(true);
+    remount('ro');
+    const { status, stdout, stderr } = await train.ended;
+    remount('rw');
+    expect(status).toBe(1);
+    expect(stderr).toContain(`The newest checkpoint could not be written; what ${dir} holds is older.`);
+    expect(stderr).not.toContain('lock');
+    expect(stdout).toContain('Done: 800 steps');
+    rmSync(dir, { recursive: true });
+  });
+
+  it('that is full at the start is told, and no folder of a run is left', async () => {
+    const dir = join(disk, 'new', 'full-at-the-start');
+    fill();
+    const { status, stderr } = await new Train(newRunOnDisk(config(), dir)).ended;
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^recap: The lock .* cannot be written: ENOSPC.*\n$/);
+    expect(readdirSync(disk)).toEqual(['filler']);
+    rmSync(filler());
   });
 
   it('that is full at the end leaves the earlier checkpoints, from which the run goes on to the bit', async () => {

@@ -1,4 +1,4 @@
-/** Real `recap train` processes: started, signalled, killed, waited for. */
+/** Real processes of `recap train` and its like: started, signalled, killed, waited for. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,8 +19,8 @@ export class Train {
   readonly ended: Promise<Ended>;
   private readonly child: ChildProcess;
 
-  constructor(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, ['dist/src/cli/main.js', 'train', ...words], {
+  constructor(words: readonly string[], env: NodeJS.ProcessEnv = {}, command = 'train') {
+    this.child = spawn(process.execPath, ['dist/src/cli/main.js', command, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });

@@ -6,7 +6,8 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { resumeRun, startRun } from '../../src/training/train.js';
+import { checkpointSteps } from '../../src/training/checkpoints/checkpoint-folder.js';
+import { resumeRun, startRun } from '../../src/training/run/train.js';
 import { describeWith } from '../support/requirements.js';
 import {
   newestCheckpoint,
@@ -31,6 +32,7 @@ afterAll(() => {
 
 /** Steps of seconds: plain TypeScript on a model that is too large for it. */
 const slow = ['engine=reference', 'model={cell: lstm, wordDim: 256, hiddenDim: 700}', 'train.batchSize=60'];
+const locksIn = (dir: string) => readdirSync(dir).filter((name) => name.startsWith('lock'));
 const hasBegun = (train: Train) => train.stdout.includes('\nrun ');
 
 describe('SIGINT, SIGTERM and SIGHUP', () => {
@@ -63,10 +65,25 @@ describe('SIGINT, SIGTERM and SIGHUP', () => {
     expect(await train.until(hasBegun)).toBe(true);
     train.kill('SIGINT');
     await train.until(({ stderr }) => stderr.includes('Again to stop at once'));
+    // One that comes sooner is taken for the same signal.
+    await setTimeout(600);
     train.kill('SIGTERM');
     expect((await train.ended).status).toBe(128 + constants.signals.SIGTERM);
     expect(loggedSteps(dir)).toBe(0);
-    expect(readdirSync(dir)).not.toContain('lock');
+    expect(locksIn(dir)).toEqual([]);
+  });
+
+  it('count once when they come twice at the same moment, as `timeout` sends them', async () => {
+    const dir = join(folder, 'twice');
+    const sets = ['train.epochs=100000', 'checkpoint.everySteps=1000000'];
+    const train = new Train(newRun(smallConfig(data, sets), dir));
+    await train.until(() => loggedSteps(dir) > 0);
+    // A process that is stopped finds all its signals at once when it goes on.
+    for (const signal of ['SIGSTOP', 'SIGTERM', 'SIGINT', 'SIGCONT'] as const) train.kill(signal);
+    const { status, stderr } = await train.ended;
+    const [, signal] = /^(SIGTERM|SIGINT): finishing this step and writing a checkpoint.*\n$/.exec(stderr)!;
+    expect(status).toBe(128 + constants.signals[signal as NodeJS.Signals]);
+    expect(newestCheckpoint(dir).state.step).toBe(readMetrics(dir).findLast(({ type }) => type === 'step')!.step);
   });
 
   it('cut a long validation short, which is done when the run goes on', async () => {
@@ -144,6 +161,20 @@ describe('a run that nobody watches any more', () => {
       await ended;
       expect(newestCheckpoint(dir).state.step).toBe(readMetrics(dir).findLast(({ type }) => type === 'step')!.step);
     });
+
+    it('goes on when it was started by nohup', async () => {
+      const dir = join(folder, 'nohup');
+      const words = newRun(smallConfig(data, ['train.epochs=300', 'checkpoint.everySteps=20']), dir);
+      // Where the output is a terminal, nohup would write it to a file in the working directory.
+      const command = ['sh', '-c', 'exec nohup "$@" >"$0" 2>&1', `${dir}.out`, process.execPath];
+      command.push('dist/src/cli/main.js', 'train', ...words);
+      const child = spawn('python3', ['-c', onTerminal, ...command], { stdio: ['pipe', 'ignore', 'inherit'] });
+      const ended = once(child, 'close');
+      while (!checkpointSteps(join(dir, 'checkpoints')).some((step) => step > 0)) await setTimeout(5);
+      child.stdin.end('\n');
+      expect(await ended).toEqual([0, null]);
+      expect(newestCheckpoint(dir).state.step).toBe(3000);
+    });
   });
 });
 
@@ -160,7 +191,7 @@ describe('the folder of a live run', () => {
     }
     first.kill('SIGKILL');
     await first.ended;
-    expect(existsSync(join(dir, 'lock'))).toBe(true);
+    expect(locksIn(dir)).toHaveLength(1);
     const next = new Train(['--resume', dir]);
     expect(await next.until(hasBegun)).toBe(true);
     next.kill('SIGKILL');

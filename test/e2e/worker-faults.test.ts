@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configToYaml } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
 import { TrainingError } from '../../src/errors.js';
-import { checkpointSteps } from '../../src/training/checkpoint.js';
-import { resumeRun, startRun } from '../../src/training/train.js';
+import { checkpointSteps } from '../../src/training/checkpoints/checkpoint-folder.js';
+import { resumeRun, startRun } from '../../src/training/run/train.js';
 import {
   newestCheckpoint,
   readMetrics,
@@ -125,6 +125,17 @@ describe('an update that breaks off', () => {
     },
   );
 
+  it.each(whens)('in micro-steps, with a chunk %s, accumulates and averages the same to the bit', async (when) => {
+    const sets = ['train.accumulate=3', 'train.batchSize=2', 'train.ema=0.9', 'train.clip={norm: 3}'];
+    const dir = newFolder();
+    await startRun(smallConfig(data, ['train.epochs=2', ...sets]), dir, watched().options);
+    // A step has two accumulations and an update, of two ranges each: the first accumulation, the second, and the update.
+    const faults = [1, 4, 7, 12, 16].map((at): Fault => ({ task: 'update', at, how: 'exit', chunk: 1, when }));
+    const broken = await trainWith(faults, newFolder(), sets);
+    expect(broken.logged).toHaveLength(faults.length);
+    expect(resultOf(broken.dir)).toEqual(resultOf(dir));
+  });
+
   it('twice at the same chunk, in float64, by errors and by a hang', async () => {
     const dir = newFolder();
     await startRun(smallConfig(data, ['train.epochs=2', 'engine=reference']), dir, watched().options);
@@ -161,6 +172,17 @@ describe('a worker that fails again and again', () => {
     await resumeRun(dir, [], watched().options);
     expect(resultOf(dir)).toEqual(undisturbed);
   });
+
+  it.each(['loss', 'captions'] as const)(
+    'in a validation (%s) leaves all of that to be made up, the loss and the captions',
+    async (task) => {
+      const dir = newFolder();
+      const failing = trainWith([{ task, at: 2, how: 'exit', always: true }], dir);
+      await expect(failing).rejects.toThrow(`A worker failed 3 times at the same task (${task})`);
+      await resumeRun(dir, [], watched().options);
+      expect(resultOf(dir)).toEqual(undisturbed);
+    },
+  );
 
   it.each(['throw', 'exit'] as const)(
     'at its start (%s) ends the run with one message, not with a hang',

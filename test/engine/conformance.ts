@@ -3,22 +3,28 @@
  * a reason for each case that it leaves out.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Engine, Executable, Matrix, RunResult, SharedMemory, Tensors } from '../../src/engine/engine.js';
-import { createReferenceEngine } from '../../src/engine/reference/reference-engine.js';
+import type { Executable, RunResult } from '../../src/engine/engine.js';
+import { type EngineChoice, prepareProcess } from '../../src/engine/select.js';
+import { parametersOf, trainedView } from '../../src/engine/shared-memory.js';
+import { decodingOf, greedy } from '../../src/model/decoding/decoding.js';
+import { generateCaptions } from '../../src/model/decoding/generate.js';
+import { namedViews } from '../../src/tensor/layout.js';
+import { forwardLstm, late } from '../model/forward-cells.js';
 import {
-  arenaBytes,
-  createEngine,
-  type EngineChoice,
-  precisionOf,
-  prepareProcess,
-  reservedBytes,
-} from '../../src/engine/select.js';
-import { flatView, numbersAt, updateChunk } from '../../src/engine/shared-memory.js';
-import { captionerPrograms } from '../../src/model/captioner.js';
-import { greedyCaptions } from '../../src/model/decoding.js';
-import { type ModelShape, parameterNames, parameterViews } from '../../src/model/parameters.js';
-import { packedPlan, paddedPlan, type StepPlan } from '../../src/model/step-plan.js';
-import { fillNormals, memoryFor, raggedShard, type Shard } from '../support/shard.js';
+  type CaptionerShape,
+  cellOf,
+  imageInputs,
+  raggedShard,
+  type Shard,
+  shardInputs,
+  shardTokens,
+  specOf,
+} from '../support/shard.js';
+import { promiseAttention } from './attention-conformance.js';
+import { promiseGradients } from './gradient-conformance.js';
+import { promiseOperations } from './operation-conformance.js';
+import { gradientsOf, type Harness, planFor, relativeDifference, type Side, sideBySide } from './side-by-side.js';
+import { promiseUpdates } from './update-conformance.js';
 
 export interface ConformanceOptions {
   readonly name: string;
@@ -29,54 +35,96 @@ export interface ConformanceOptions {
   readonly skip?: readonly { readonly reason: string; readonly cases: readonly string[] }[];
 }
 
-const shapes: readonly ModelShape[] = [
-  { cell: 'rnn', featureDim: 8, wordDim: 4, hiddenDim: 16, vocabSize: 12, steps: 6 },
-  { cell: 'lstm', featureDim: 8, wordDim: 4, hiddenDim: 16, vocabSize: 12, steps: 6 },
-  { cell: 'rnn', featureDim: 13, wordDim: 7, hiddenDim: 19, vocabSize: 37, steps: 5 },
-  { cell: 'lstm', featureDim: 13, wordDim: 7, hiddenDim: 19, vocabSize: 37, steps: 5 },
-];
+const small = { featureDim: 8, wordDim: 4, hiddenDim: 16, vocabSize: 12, steps: 6 };
+const odd = { featureDim: 13, wordDim: 7, hiddenDim: 19, vocabSize: 37, steps: 5 };
+const cells = ['rnn', 'lstm', 'gru'] as const;
 
-interface Bench {
-  readonly engine: Engine;
-  readonly memory: SharedMemory;
-  readonly gradients: Executable;
-  readonly loss: Executable;
-  readonly captionStart: Executable;
-  readonly captionStep: Executable;
+const dropout = { words: 0.2, hidden: 0.5, image: 0.1 };
+
+const shapes: readonly CaptionerShape[] = cells
+  .flatMap<CaptionerShape>((cell) => [
+    { cell, ...small },
+    { cell, ...odd },
+    { cell, ...odd, layers: 2 },
+    { cell, ...odd, layers: 3, residual: true },
+  ])
+  .concat([forwardLstm, late].map((cell) => ({ cell, ...odd })))
+  .concat([
+    { cell: 'lstm', ...odd, imageTo: 'everyStep' },
+    { cell: 'gru', ...odd, imageTo: 'everyStep', layers: 2 },
+    { cell: 'rnn', ...odd, imageTo: 'firstWord' },
+    { cell: 'lstm', ...odd, imageTo: 'firstWord', layers: 2, residual: true },
+    { cell: 'gru', ...odd, imageTo: 'firstWord' },
+    { cell: 'lstm', ...odd, tieEmbeddings: true, wordDim: odd.hiddenDim },
+    { cell: 'lstm', ...odd, wordVectors: 'a file', wordVectorsTrained: false },
+    { cell: 'lstm', ...odd, dropout },
+    { cell: 'lstm', ...odd, standardize: true },
+    { cell: 'rnn', ...odd, labelSmoothing: 0.2 },
+    { cell: 'gru', ...odd, imageTo: 'firstWord', layers: 2, dropout },
+    { cell: 'lstm', ...odd, excludedWords: [0, 1, 3] },
+    { cell: 'gru', ...odd, tieEmbeddings: true, wordDim: odd.hiddenDim, excludedWords: [3, odd.vocabSize - 1] },
+    { cell: 'lstm', ...small, grid: { positions: 4, columns: 8 }, attentionDim: 12 },
+    { cell: 'rnn', ...odd, grid: { positions: 7, columns: 5 }, attentionPenalty: 0.4 },
+    { cell: 'lstm', ...odd, grid: { positions: 7, columns: 5 }, dropout: { ...dropout, context: 0.3 } },
+    { cell: 'gru', ...odd, layers: 2, grid: { positions: 6, columns: 9 }, attentionDim: 7, attentionToOutput: false },
+  ]);
+const smallLstm: CaptionerShape = { cell: 'lstm', ...small };
+const oddRnn: CaptionerShape = { cell: 'rnn', ...odd };
+const oddLstm: CaptionerShape = { cell: 'lstm', ...odd };
+const attentive: CaptionerShape = { ...oddLstm, grid: { positions: 5, columns: 6 } };
+
+function titleOf(shape: CaptionerShape): string {
+  const { layers = 1, residual = false, hiddenDim, imageTo = 'state', tieEmbeddings = false } = shape;
+  return [
+    `${cellOf(shape).name} of H=${hiddenDim}`,
+    ...(layers > 1 ? [` in ${layers} layers`] : []),
+    ...(residual ? [' with residual connections'] : []),
+    ...(imageTo === 'state' ? [] : [`, the image to ${imageTo}`]),
+    ...(tieEmbeddings ? [', tied embeddings'] : []),
+    ...(shape.wordVectors ? [', frozen word vectors'] : []),
+    ...(shape.dropout ? [', dropout'] : []),
+    ...(shape.standardize ? [', standardised features'] : []),
+    ...(shape.labelSmoothing ? [', smoothed labels'] : []),
+    ...(shape.excludedWords ? [`, without words ${shape.excludedWords}`] : []),
+    ...(shape.grid ? [`, attending to ${shape.grid.positions} positions`] : []),
+  ].join('');
 }
 
-function benchOf(engine: Engine, memory: SharedMemory, shape: ModelShape, rows: number): Bench {
-  const programs = captionerPrograms(shape);
+interface Bench extends Side {
+  readonly gradients: Executable;
+  readonly loss: Executable;
+  readonly start: Executable;
+  readonly step: Executable;
+}
+
+function benchOf(side: Side, shape: CaptionerShape, rows: number): Bench {
+  const { programs } = specOf(shape);
   const limits = { rows, steps: shape.steps };
   return {
-    engine,
-    memory,
-    gradients: engine.prepare(programs.gradients, limits),
-    loss: engine.prepare(programs.loss, limits),
-    captionStart: engine.prepare(programs.captionStart, limits),
-    captionStep: engine.prepare(programs.captionStep, limits),
+    ...side,
+    gradients: side.engine.prepare(programs.gradients, limits),
+    loss: side.engine.prepare(programs.loss, limits),
+    start: side.engine.prepare(programs.start, limits),
+    step: side.engine.prepare(programs.step, limits),
   };
 }
 
-function planOf(engine: Engine, shard: Shard, plannedRows: number): StepPlan {
-  const columns = shard.shape.steps + 1;
-  return engine.planKind === 'packed'
-    ? packedPlan(shard.captions, shard.rows, columns)
-    : paddedPlan(shard.captions, shard.rows, columns, plannedRows);
+/** A shard to run, for an engine that planned for `rows` rows. */
+interface Work {
+  readonly shard: Shard;
+  readonly rows: number;
+  /** Of the captions in the loss. */
+  readonly weights?: Float32Array;
 }
 
-function tensorsOf(shard: Shard, plan: StepPlan): Tensors<Matrix> {
-  const D = shard.shape.featureDim;
-  const data = new Float32Array(plan.rows * D);
-  plan.order.forEach((row, r) => {
-    if (row >= 0) data.set(shard.features.subarray(row * D, (row + 1) * D), r * D);
-  });
-  return { features: { data, rows: plan.rows, columns: D } };
+function workOn(shard: Shard, rows = shard.rows): Work {
+  return { shard, rows };
 }
 
-function run(program: Executable, engine: Engine, shard: Shard, plannedRows: number, slot = 0) {
-  const plan = planOf(engine, shard, plannedRows);
-  return program.run({ shard: slot, plan, tensors: tensorsOf(shard, plan) });
+function run(program: Executable, { engine }: Side, { shard, rows, weights }: Work, slot = 0) {
+  const plan = planFor(engine, { ...shardTokens(shard), weights: weights ?? null }, rows);
+  const draws = { seed: 11, step: 5, rows: plan.order };
+  return program.run({ shard: slot, plan, inputs: shardInputs(shard, plan), draws });
 }
 
 export function runConformance({ name, choice, tolerance, skip = [] }: ConformanceOptions): void {
@@ -94,210 +142,195 @@ export function runConformance({ name, choice, tolerance, skip = [] }: Conforman
       prepareProcess(chosen);
     });
 
-    /** The engine and the reference side by side, on the same parameters. */
-    async function sideBySide(shape: ModelShape, rows: number, shards = 1) {
-      const memory = memoryFor(
-        shape,
-        precisionOf(chosen),
-        shards,
-        arenaBytes(chosen, shape, rows),
-        reservedBytes(chosen),
-      );
-      const yardstick = memoryFor(shape, 'float64', shards);
-      flatView(yardstick, yardstick.parameters).set(flatView(memory, memory.parameters));
-      const engine = await createEngine(chosen, memory);
-      return {
-        tested: benchOf(engine, memory, shape, rows),
-        reference: benchOf(createReferenceEngine(yardstick), yardstick, shape, rows),
-      };
+    const harness: Harness = { promise, choice: () => chosen, tolerance };
+
+    async function benches(shape: CaptionerShape, rows: number, shards = 1) {
+      const { tested, reference } = await sideBySide(chosen, specOf(shape), { rows, shards });
+      return { tested: benchOf(tested, shape, rows), reference: benchOf(reference, shape, rows) };
     }
 
-    function expectSameGradients(tested: Bench, reference: Bench, slot = 0): void {
-      const views = [tested, reference].map(({ memory }) =>
-        parameterViews(flatView(memory, memory.slots[slot]!), memory.parameterLayout),
-      );
-      for (const parameter of parameterNames) {
-        expect(relativeDifference(views[0]![parameter], views[1]![parameter]), `gradient of ${parameter}`).toBeLessThan(
-          tolerance,
-        );
+    function expectSameGradients(tested: Bench, reference: Bench): void {
+      const found = gradientsOf(tested);
+      for (const [parameter, expected] of Object.entries(gradientsOf(reference))) {
+        expect(relativeDifference(found[parameter]!, expected), `gradient of ${parameter}`).toBeLessThan(tolerance);
       }
     }
 
-    async function expectAgreement(shard: Shard, plannedRows = shard.rows): Promise<void> {
-      const { tested, reference } = await sideBySide(shard.shape, plannedRows);
+    async function expectAgreement(work: Work): Promise<void> {
+      const { tested, reference } = await benches(work.shard.shape, work.rows);
       try {
-        const results = await bothGradients(tested, reference, shard, plannedRows);
+        const results = await bothGradients(tested, reference, work);
         expect(relativeDifference([results.tested.loss], [results.reference.loss])).toBeLessThan(tolerance);
         expectSameGradients(tested, reference);
-        const lossAlone = await run(tested.loss, tested.engine, shard, plannedRows);
-        expect(relativeDifference([lossAlone.loss], [results.reference.loss])).toBeLessThan(tolerance);
+        const { dropout, labelSmoothing, attentionPenalty, excludedWords } = work.shard.shape;
+        const lossAlone = await run(tested.loss, tested, work);
+        const expected = await run(reference.loss, reference, work);
+        expect(relativeDifference([lossAlone.loss], [expected.loss])).toBeLessThan(tolerance);
+        if (!dropout && !labelSmoothing && !attentionPenalty && !excludedWords)
+          expect(expected.loss).toBeCloseTo(results.reference.loss, 10);
       } finally {
         await tested.engine.dispose();
       }
     }
 
     for (const shape of shapes) {
-      const title = `${shape.cell} of H=${shape.hiddenDim}`;
-      promise(`agrees with the reference on captions of all lengths, ${title}`, () =>
-        expectAgreement(raggedShard(shape, 9)),
+      promise(`agrees with the reference on captions of all lengths, ${titleOf(shape)}`, () =>
+        expectAgreement(workOn(raggedShard(shape, 9))),
       );
     }
 
-    promise('agrees with the reference on a single caption', () => expectAgreement(raggedShard(shapes[3]!, 1)));
+    promise('agrees with the reference on a single caption', () => expectAgreement(workOn(raggedShard(oddLstm, 1))));
 
     promise('agrees with the reference on fewer captions than it planned for', () =>
-      expectAgreement(raggedShard(shapes[3]!, 5), 8),
+      expectAgreement(workOn(raggedShard(oddLstm, 5), 8)),
     );
 
     promise('agrees with the reference where NULL stands inside and in place of captions', () => {
-      const shard = raggedShard(shapes[2]!, 6);
+      const shard = raggedShard(oddRnn, 6);
       const columns = shard.shape.steps + 1;
       shard.captions.fill(0, columns, 2 * columns);
       shard.captions[4 * columns + 2] = 0;
-      return expectAgreement(shard);
+      return expectAgreement(workOn(shard));
+    });
+
+    promise('weighs each caption in loss and gradient, on fewer captions than it planned for', () => {
+      const weights = Float32Array.of(0.5, 2, 0, 1, 0.125, 3);
+      return expectAgreement({ ...workOn(raggedShard(oddLstm, 6), 8), weights });
+    });
+
+    promise('takes weights below zero, such as advantages', () => {
+      const weights = Float32Array.of(-1.5, 2, 0, -0.25, 0.125, -3);
+      const shape: CaptionerShape = { ...attentive, excludedWords: [0, 1, 3], temperature: 0.7 };
+      return expectAgreement({ ...workOn(raggedShard(shape, 6), 8), weights });
+    });
+
+    promise('takes captions with and without weights in turn', async () => {
+      const work = workOn(raggedShard(smallLstm, 4));
+      const { tested } = await benches(smallLstm, 4);
+      const { loss } = await run(tested.gradients, tested, work);
+      const doubled = await run(tested.gradients, tested, { ...work, weights: new Float32Array(4).fill(2) });
+      expect(relativeDifference([doubled.loss], [2 * loss])).toBeLessThan(1e-6);
+      expect((await run(tested.gradients, tested, work)).loss).toBe(loss);
+      await tested.engine.dispose();
+    });
+
+    promise('weighs what a caption did not look at, on fewer captions than it planned for', () => {
+      const shard = raggedShard({ ...attentive, attentionPenalty: 0.5 }, 6);
+      const columns = shard.shape.steps + 1;
+      // A NULL inside a caption, and a caption of nothing else.
+      shard.captions[4 * columns + 2] = 0;
+      shard.captions.fill(0, columns, 2 * columns);
+      return expectAgreement({ ...workOn(shard, 8), weights: Float32Array.of(0.5, 2, 0, 1, 0.125, 3) });
     });
 
     promise('gives exactly zero loss and gradient for captions that are all NULL', async () => {
-      const shard = raggedShard(shapes[1]!, 4);
+      const shard = raggedShard(smallLstm, 4);
       shard.captions.fill(0);
-      const { tested } = await sideBySide(shard.shape, 4);
-      await run(tested.gradients, tested.engine, raggedShard(shapes[1]!, 4), 4);
-      const { loss } = await run(tested.gradients, tested.engine, shard, 4);
+      const { tested } = await benches(shard.shape, 4);
+      await run(tested.gradients, tested, workOn(raggedShard(smallLstm, 4)));
+      const { loss } = await run(tested.gradients, tested, workOn(shard));
       expect(loss).toBe(0);
-      expect(flatView(tested.memory, tested.memory.slots[0]!).every((value) => value === 0)).toBe(true);
+      expect(trainedView(tested.memory, tested.memory.slots[0]!).every((value) => value === 0)).toBe(true);
       await tested.engine.dispose();
     });
 
     promise('leaves nothing of one minibatch in the gradient of the next', async () => {
-      const { tested, reference } = await sideBySide(shapes[1]!, 6);
-      await bothGradients(tested, reference, raggedShard(shapes[1]!, 6, 1), 6);
-      await bothGradients(tested, reference, raggedShard(shapes[1]!, 3, 2), 6);
+      const { tested, reference } = await benches(smallLstm, 6);
+      await bothGradients(tested, reference, workOn(raggedShard(smallLstm, 6, 1)));
+      await bothGradients(tested, reference, workOn(raggedShard(smallLstm, 3, 2), 6));
       expectSameGradients(tested, reference);
       await tested.engine.dispose();
     });
 
     promise('uses parameters as they are at each run', async () => {
-      const { tested, reference } = await sideBySide(shapes[1]!, 6);
-      const shard = raggedShard(shapes[1]!, 6);
-      await bothGradients(tested, reference, shard, 6);
-      const flat = flatView(tested.memory, tested.memory.parameters);
+      const { tested, reference } = await benches(smallLstm, 6);
+      const shard = raggedShard(smallLstm, 6);
+      await bothGradients(tested, reference, workOn(shard));
+      const flat = parametersOf(tested.memory);
       flat.forEach((value, i) => {
         flat[i] = value * 1.5;
       });
-      flatView(reference.memory, reference.memory.parameters).set(flat);
-      await bothGradients(tested, reference, shard, 6);
+      parametersOf(reference.memory).set(flat);
+      await bothGradients(tested, reference, workOn(shard));
       expectSameGradients(tested, reference);
       await tested.engine.dispose();
     });
 
     promise('gives the same bits each time, in every shard', async () => {
-      const { tested } = await sideBySide(shapes[3]!, 6, 2);
-      const shard = raggedShard(shapes[3]!, 6);
+      const { tested } = await benches(oddLstm, 6, 2);
+      const shard = raggedShard(oddLstm, 6);
       const losses = [
-        await run(tested.gradients, tested.engine, shard, 6, 0),
-        await run(tested.gradients, tested.engine, shard, 6, 1),
+        await run(tested.gradients, tested, workOn(shard), 0),
+        await run(tested.gradients, tested, workOn(shard), 1),
       ].map(({ loss }) => loss);
       expect(losses[0]).toBe(losses[1]);
-      const [a, b] = tested.memory.slots.map((slot) => flatView(tested.memory, slot));
+      const [a, b] = tested.memory.slots.map((slot) => trainedView(tested.memory, slot));
       expect(a).toEqual(b);
       await tested.engine.dispose();
     });
 
     promise('has loss log V a token while W_vocab and b_vocab are zero', async () => {
-      const shard = raggedShard(shapes[1]!, 6);
-      const { tested } = await sideBySide(shard.shape, 6);
-      const { parameterLayout, parameters } = tested.memory;
-      const views = parameterViews(flatView(tested.memory, parameters), parameterLayout);
-      views.W_vocab.fill(0);
-      views.b_vocab.fill(0);
+      const shard = raggedShard(smallLstm, 6);
+      const { tested } = await benches(shard.shape, 6);
+      const views = namedViews(parametersOf(tested.memory), tested.memory.layout);
+      views.W_vocab!.fill(0);
+      views.b_vocab!.fill(0);
       const tokens = shard.captions.filter((word, i) => i % 7 > 0 && word !== 0).length;
-      const { loss } = await run(tested.gradients, tested.engine, shard, 6);
+      const { loss } = await run(tested.gradients, tested, workOn(shard));
       expect(loss / tokens).toBeCloseTo(Math.log(shard.shape.vocabSize), 5);
       await tested.engine.dispose();
     });
 
-    for (const shape of [shapes[2]!, shapes[3]!]) {
-      promise(`captions images like the reference, ${shape.cell}`, async () => {
-        const { tested, reference } = await sideBySide(shape, 5);
-        const { features } = raggedShard(shape, 5);
-        const matrix = { data: Float32Array.from(features), rows: 5, columns: shape.featureDim };
-        const captions = await Promise.all(
-          [tested, reference].map((bench) => greedyCaptions(bench, matrix, 8, { start: 1, end: 2 }, 0)),
-        );
-        expect(captions[0]).toEqual(captions[1]);
+    for (const shape of [
+      oddRnn,
+      oddLstm,
+      { cell: 'gru', ...odd },
+      { ...oddLstm, layers: 2 },
+      { ...oddLstm, imageTo: 'everyStep' },
+      { ...oddLstm, imageTo: 'firstWord', tieEmbeddings: true, wordDim: odd.hiddenDim },
+      attentive,
+    ] as const) {
+      promise(`captions images like the reference, ${titleOf(shape)}`, async () => {
+        const { tested, reference } = await benches(shape, 5);
+        const inputs = imageInputs(raggedShard(shape, 5));
+        for (const decoding of [greedy, decodingOf({ beam: 3, nbest: 3 }, [0, 1])]) {
+          const [found, expected] = await Promise.all(
+            [tested, reference].map(({ start, step, engine }) =>
+              generateCaptions(
+                [{ start, step, inputs, shard: 0, parameters: 'live' }],
+                [0, 1, 2, 3, 4],
+                decoding,
+                { start: 1, end: 2, longest: 8 },
+                { most: 5, fixed: engine.planKind === 'padded' },
+              ),
+            ),
+          );
+          expect(wordsOf(found!)).toEqual(wordsOf(expected!));
+          const logs = (captions: typeof found) => captions!.flat().map(({ logProbability }) => logProbability);
+          expect(relativeDifference(logs(found), logs(expected))).toBeLessThan(10 * tolerance);
+        }
         await tested.engine.dispose();
       });
     }
 
-    promise('adds the slots in order and updates like the reference, however the range is cut', async () => {
-      const { tested, reference } = await sideBySide(shapes[1]!, 4, 3);
-      for (const { memory } of [tested, reference]) {
-        for (const [i, slot] of memory.slots.entries()) fillNormals(flatView(memory, slot), i, 1);
-        fillNormals(flatView(memory, memory.m), 11, 0.1);
-        flatView(memory, memory.v).fill(0.2);
-      }
-      const step = { stepSize: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, divisor: 7 };
-      const { length } = tested.memory.parameterLayout;
-      tested.engine.adam(step, 0, 48);
-      tested.engine.adam(step, 48, length);
-      reference.engine.adam(step, 0, length);
-      for (const part of ['parameters', 'm', 'v'] as const) {
-        const [a, b] = [tested, reference].map(({ memory }) => flatView(memory, memory[part]));
-        expect(relativeDifference(a!, b!), part).toBeLessThan(tolerance);
-      }
-      await tested.engine.dispose();
-    });
-
-    promise('saves parameters and moments as they are, and nothing beside them', async () => {
-      const arena = arenaBytes(chosen, shapes[1]!, 4);
-      const memory = memoryFor(shapes[1]!, precisionOf(chosen), 2, arena, reservedBytes(chosen), 2);
-      const engine = await createEngine(chosen, memory);
-      const states = [memory.parameters, memory.m, memory.v].map((offset) => flatView(memory, offset));
-      states.forEach((state, i) => {
-        fillNormals(state, 20 + i, 1);
-      });
-      engine.saveState(32, 96, memory.journals[0]!);
-      const saved = numbersAt(memory, memory.journals[0]!, 3 * 64 + 1);
-      expect([...saved]).toEqual([...states.flatMap((state) => [...state.subarray(32, 96)]), 0]);
-      expect(numbersAt(memory, memory.journals[1]!, 3 * updateChunk).every((value) => value === 0)).toBe(true);
-      await engine.dispose();
-    });
-
-    promise('finds the largest gradient, and a NaN or infinity anywhere in it', async () => {
-      const { tested } = await sideBySide(shapes[1]!, 4);
-      const slot = flatView(tested.memory, tested.memory.slots[0]!);
-      fillNormals(slot, 3, 1);
-      const last = slot.length - 1;
-      slot[last] = -50;
-      expect(tested.engine.largestGradient(0, 0, slot.length)).toBe(50);
-      slot[5] = Number.NEGATIVE_INFINITY;
-      expect(tested.engine.largestGradient(0, 0, slot.length)).toBe(Number.POSITIVE_INFINITY);
-      slot[last] = Number.NaN;
-      expect(tested.engine.largestGradient(0, 0, slot.length)).toBeNaN();
-      await tested.engine.dispose();
-    });
+    promiseOperations(harness);
+    promiseAttention(harness);
+    promiseGradients(harness);
+    promiseUpdates(harness);
   });
+}
+
+function wordsOf(captions: readonly (readonly { readonly words: readonly number[] }[])[]): unknown {
+  return captions.map((ofImage) => ofImage.map(({ words }) => words));
 }
 
 async function bothGradients(
   tested: Bench,
   reference: Bench,
-  shard: Shard,
-  plannedRows: number,
+  work: Work,
 ): Promise<{ tested: RunResult; reference: RunResult }> {
   return {
-    tested: await run(tested.gradients, tested.engine, shard, plannedRows),
-    reference: await run(reference.gradients, reference.engine, shard, plannedRows),
+    tested: await run(tested.gradients, tested, work),
+    reference: await run(reference.gradients, reference, work),
   };
-}
-
-/** The largest difference over the largest magnitude expected. */
-export function relativeDifference(found: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let difference = 0;
-  let largest = 0;
-  for (let i = 0; i < expected.length; i++) {
-    difference = Math.max(difference, Math.abs(found[i]! - expected[i]!));
-    largest = Math.max(largest, Math.abs(expected[i]!));
-  }
-  return largest === 0 ? difference : difference / largest;
 }

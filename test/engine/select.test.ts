@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { configSchema, type EngineConfig } from '../../src/config/schema.js';
+import { configSchema } from '../../src/config/schema.js';
 import { bestInstructionSet } from '../../src/engine/cpu/kernels.js';
-import { chooseEngine, type EngineChoice, listEngines } from '../../src/engine/select.js';
+import type { EngineWanted } from '../../src/engine/engine-wanted.js';
+import { chooseEngine, type EngineChoice, haveSameBits, listEngines } from '../../src/engine/select.js';
 import { UserError } from '../../src/errors.js';
 
 const wasm: EngineChoice = {
@@ -14,7 +15,7 @@ const wasm: EngineChoice = {
   instructionSet: bestInstructionSet(),
 };
 
-function wanted(engine: unknown): EngineConfig {
+function wanted(engine: unknown): EngineWanted {
   return configSchema.parse({ data: { builtin: 'shapes' }, engine }).engine;
 }
 
@@ -68,5 +69,24 @@ describe('the choice of an engine', () => {
     const engines = await listEngines();
     expect(new Set(engines.map(({ engine }) => engine))).toEqual(new Set(['reference', 'gpu', 'cpu']));
     for (const { available, detail, reason } of engines) expect(available ? detail : reason).toBeTruthy();
+  });
+});
+
+describe('a run that goes on with another choice', () => {
+  const cpu = (library: 'wasm' | 'native', change: object = {}): EngineChoice => ({
+    ...{ name: 'cpu', precision: 'float32', supplier: { library }, instructionSet: 'wasm relaxed simd' },
+    ...change,
+  });
+  const openblas = {
+    supplier: { library: 'openblas', path: 'libopenblas.so.0', version: '0.3.21', kernels: '', blockedWeights: 'none' },
+  };
+
+  it('has the same bits by generated kernels and by WebAssembly with fused multiply-adds, and by nothing else', () => {
+    expect(haveSameBits(cpu('wasm'), cpu('native'))).toBe(true);
+    expect(haveSameBits(cpu('wasm'), cpu('wasm', { instructionSet: 'wasm simd128' }))).toBe(false);
+    expect(haveSameBits(cpu('native', openblas), cpu('native'))).toBe(false);
+    expect(haveSameBits(cpu('native', openblas), cpu('native', openblas))).toBe(true);
+    expect(haveSameBits({ name: 'reference' }, cpu('native'))).toBe(false);
+    expect(haveSameBits({ name: 'gpu', mode: 'webasm' }, { name: 'gpu', mode: 'cpu' })).toBe(false);
   });
 });

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, rmSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { AtomicFile } from '../../src/files/atomic-file.js';
+import { AtomicFile, syncFolder } from '../../src/files/atomic-file.js';
 
 it('a file that fails after it was closed does not close the file that has its number since', () => {
   const folder = mkdtempSync(join(tmpdir(), 'recap-atomic-'));
@@ -19,4 +19,10 @@ it('a file that fails after it was closed does not close the file that has its n
   closeSync(other);
   expect(readdirSync(folder)).toEqual(['other']);
   rmSync(folder, { recursive: true });
+});
+
+it('a file system that cannot flush a folder is none the worse for it', () => {
+  // Those of the system itself have no such call; any other fault is thrown.
+  if (process.platform === 'linux') syncFolder('/proc/self');
+  expect(() => syncFolder('/proc/self/none')).toThrow('ENOENT');
 });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -250,16 +251,24 @@ describe('what a reader must refuse', () => {
   });
 
   it('a header length beyond the file, beyond 100 MB and beyond 2^53', () => {
+    expect(
+      refusal(fileOf('model: { cell: lstm }'.padEnd(40), eight, 0x6c65646f6dn + (0x203an << 40n) + (0x7bn << 56n))),
+    ).toContain('it begins like text, "model: {"');
+    expect(refusal(fileOf('', eight, Buffer.from('\x89HDF\r\n\x1a\n', 'latin1').readBigUInt64LE(0)))).toContain(
+      'it begins like an HDF5 file',
+    );
     expect(refusal(fileOf('{}', eight, 11n))).toContain('claims a header of 11 bytes, only 10 follow');
     expect(refusal(fileOf('{}', eight, 100_000_001n))).toContain('more than 100 MB');
     expect(refusal(fileOf('{}', eight, 2n ** 64n - 1n))).toContain('more than 100 MB');
   });
 
-  it('a missing file, a folder, a pipe-like path and a link to itself, each in words', () => {
+  it('a missing file, a folder, a device, a pipe and a link to itself, each in words', () => {
     expect(refusal(join(folder, 'none'))).toBe('FILE does not exist.');
     mkdirSync(join(folder, 'folder'));
     expect(refusal(join(folder, 'folder'))).toBe('FILE is not a file.');
     expect(refusal('/dev/zero')).toBe('FILE is not a file.');
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    expect(refusal(join(folder, 'pipe'))).toBe('FILE is not a file.');
     symlinkSync(join(folder, 'loop'), join(folder, 'loop'));
     expect(refusal(join(folder, 'loop'))).toMatch(/^FILE cannot be read: ELOOP/);
   });

@@ -1,14 +1,18 @@
 /** The values that the notebooks of Stanford CS231n's assignment 3 print for fixed inputs (cs231n.json). */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { matrix, type ReferenceMatrix, ReferenceOps } from '../../src/engine/reference/reference-ops.js';
-import { captionerPrograms } from '../../src/model/captioner.js';
-import { affineForward } from '../../src/model/layers/affine.js';
-import { wordEmbeddingForward } from '../../src/model/layers/embedding.js';
-import { lstmForward, lstmStepForward } from '../../src/model/layers/lstm.js';
-import { rnnForward, rnnStepForward } from '../../src/model/layers/rnn.js';
-import { type Cell, type Parameters, parameterNames, parameterShapes } from '../../src/model/parameters.js';
-import { decodingPlan, packedPlan, paddedPlan } from '../../src/model/step-plan.js';
+import { matrix, type ReferenceMatrix } from '../../src/engine/reference/reference-matrix.js';
+import { ReferenceOps } from '../../src/engine/reference/reference-ops.js';
+import type { CellName } from '../../src/model/cells/built-in.js';
+import { lstm } from '../../src/model/cells/lstm.js';
+import { rnn } from '../../src/model/cells/rnn.js';
+import { affine } from '../../src/model/layers/affine.js';
+import { wordEmbedding } from '../../src/model/layers/embedding.js';
+import { recurrentLayer } from '../../src/model/layers/recurrent.js';
+import { byPosition } from '../../src/model/layers/sequence.js';
+import { GradientSink } from '../../src/tensor/gradient-sink.js';
+import { decodingPlan, packedPlan, paddedPlan } from '../../src/tensor/step-plan.js';
+import { specOf, tokensOf } from '../support/shard.js';
 
 const golden = JSON.parse(readFileSync(new URL('./cs231n.json', import.meta.url), 'utf8'));
 const allowed: { 'step and forward': number; loss: number } = golden.relative_error_allowed;
@@ -58,71 +62,84 @@ function stepOps(rows: number): ReferenceOps {
 }
 
 function sequenceOps(N: number, T: number): ReferenceOps {
-  return new ReferenceOps(paddedPlan(new Int32Array(N * (T + 1)).fill(4), N, T + 1));
+  return new ReferenceOps(paddedPlan(tokensOf(new Int32Array(N * (T + 1)).fill(4), N, T + 1)));
+}
+
+function sinkOf(ops: ReferenceOps): GradientSink<ReferenceMatrix> {
+  return new GradientSink(ops, () => true);
+}
+
+/** The rows of the input product x·Wx + b. */
+function inputProduct(ops: ReferenceOps, { x, Wx, b }: Record<string, ReferenceMatrix>): ReferenceMatrix {
+  return affine(ops, sinkOf(ops), { Wx: Wx!, b: b! }, ['Wx', 'b'], x!).y;
 }
 
 describe('the layers on the reference engine meet the values of the course', () => {
   it('rnn_step_forward', () => {
-    const { x, prev_h, Wx, Wh, b } = inputsOf('rnn_step_forward');
-    const ops = stepOps(x!.rows);
-    const nextH = rnnStepForward(ops, 0, affineForward(ops, x!, Wx!, b!), prev_h!, Wh!);
-    expect(relativeError(nextH.data, golden.rnn_step_forward.next_h.flat())).toBeLessThan(allowed['step and forward']);
+    const inputs = inputsOf('rnn_step_forward');
+    const ops = stepOps(inputs.x!.rows);
+    const { state } = rnn.step(ops, { Wh: inputs.Wh! }, inputProduct(ops, inputs), { h: inputs.prev_h! });
+    expect(relativeError(state.h!.data, golden.rnn_step_forward.next_h.flat())).toBeLessThan(
+      allowed['step and forward'],
+    );
   });
 
   it('rnn_forward', () => {
     const { N, T } = golden.rnn_forward.dims;
-    const { x, h0, Wx, Wh, b } = inputsOf('rnn_forward');
-    const { h } = rnnForward(sequenceOps(N, T), timeMajor(x!, N, T), h0!, { Wx: Wx!, Wh: Wh!, b: b! });
-    const expected = timeMajor(matrix(N * T, h.columns, Float64Array.from(golden.rnn_forward.h.flat(2))), N, T);
-    expect(relativeError(h.data, [...expected.data])).toBeLessThan(allowed['step and forward']);
+    const { x, h0, ...parameters } = inputsOf('rnn_forward');
+    const ops = sequenceOps(N, T);
+    const words = byPosition(ops, timeMajor(x!, N, T));
+    const { y } = recurrentLayer(ops, sinkOf(ops), rnn, parameters, '', { x: words, beside: null }, { h: h0! });
+    const { columns, data } = y.values;
+    const expected = timeMajor(matrix(N * T, columns, Float64Array.from(golden.rnn_forward.h.flat(2))), N, T);
+    expect(relativeError(data, [...expected.data])).toBeLessThan(allowed['step and forward']);
   });
 
   it('lstm_step_forward', () => {
-    const { x, prev_h, prev_c, Wx, Wh, b } = inputsOf('lstm_step_forward');
-    const ops = stepOps(x!.rows);
-    const step = lstmStepForward(ops, 0, affineForward(ops, x!, Wx!, b!), prev_h!, prev_c!, Wh!);
+    const inputs = inputsOf('lstm_step_forward');
+    const ops = stepOps(inputs.x!.rows);
+    const previous = { h: inputs.prev_h!, c: inputs.prev_c! };
+    const { state } = lstm.step(ops, { Wh: inputs.Wh! }, inputProduct(ops, inputs), previous);
     const { next_h, next_c } = golden.lstm_step_forward;
-    expect(relativeError(step.h.data, next_h.flat())).toBeLessThan(allowed['step and forward']);
-    expect(relativeError(step.c.data, next_c.flat())).toBeLessThan(allowed['step and forward']);
+    expect(relativeError(state.h!.data, next_h.flat())).toBeLessThan(allowed['step and forward']);
+    expect(relativeError(state.c!.data, next_c.flat())).toBeLessThan(allowed['step and forward']);
   });
 
   it('lstm_forward', () => {
     const { N, T, H } = golden.lstm_forward.dims;
-    const { x, h0, Wx, Wh, b } = inputsOf('lstm_forward');
-    const { h } = lstmForward(sequenceOps(N, T), timeMajor(x!, N, T), h0!, H, { Wx: Wx!, Wh: Wh!, b: b! });
-    const expected = timeMajor(matrix(N * T, h.columns, Float64Array.from(golden.lstm_forward.h.flat(2))), N, T);
-    expect(relativeError(h.data, [...expected.data])).toBeLessThan(allowed['step and forward']);
+    const { x, h0, ...parameters } = inputsOf('lstm_forward');
+    const ops = sequenceOps(N, T);
+    const words = byPosition(ops, timeMajor(x!, N, T));
+    const state0 = { h: h0!, c: ops.zeros(N, H) };
+    const { y } = recurrentLayer(ops, sinkOf(ops), lstm, parameters, '', { x: words, beside: null }, state0);
+    const { columns, data } = y.values;
+    const expected = timeMajor(matrix(N * T, columns, Float64Array.from(golden.lstm_forward.h.flat(2))), N, T);
+    expect(relativeError(data, [...expected.data])).toBeLessThan(allowed['step and forward']);
   });
 
   it('word_embedding_forward', () => {
     const { dims, x } = golden.word_embedding_forward as { dims: { V: number; D: number }; x: number[][] };
     const words = Int32Array.from(x.flat());
-    const out = wordEmbeddingForward(new ReferenceOps(decodingPlan(words)), linspace(0, 1, [dims.V, dims.D]));
+    const ops = new ReferenceOps(decodingPlan(words));
+    const { y } = wordEmbedding(ops, sinkOf(ops), { W_embed: linspace(0, 1, [dims.V, dims.D]) }, 'W_embed');
     const expected = [...words].flatMap((k) => [3 * k, 3 * k + 1, 3 * k + 2].map((value) => value / 14));
-    expect(relativeError(out.data, expected)).toBeLessThan(allowed['step and forward']);
+    expect(relativeError(y.values.data, expected)).toBeLessThan(allowed['step and forward']);
   });
 
-  it.each(['rnn', 'lstm'] as const)('the captioner loss of an %s', (cell: Cell) => {
+  it.each(['rnn', 'lstm'] as const)('the captioner loss of an %s', (cell: CellName) => {
     const { dims, every_parameter, [cell]: given } = golden.captioning_loss;
     const { N, D, W, H, T, V } = dims;
-    const shape = { cell, featureDim: D, wordDim: W, hiddenDim: H, vocabSize: V, steps: T - 1 };
-    const shapes = parameterShapes(shape);
+    const spec = specOf({ cell, featureDim: D, wordDim: W, hiddenDim: H, vocabSize: V, steps: T - 1 });
     const [, from, to] = every_parameter;
-    const parameters = Object.fromEntries(
-      parameterNames.map((name) => [name, linspace(from, to, shapes[name])]),
-    ) as Parameters<ReferenceMatrix>;
-    const plan = packedPlan(
-      Int32Array.from({ length: N * T }, (_, i) => i % 3),
-      N,
-      T,
-    );
+    const parameters = Object.fromEntries(spec.parameters.map(({ name, shape }) => [name, linspace(from, to, shape)]));
+    const captions = Int32Array.from({ length: N * T }, (_, i) => i % 3);
+    const plan = packedPlan(tokensOf(captions, N, T));
     const features = linspace(given.features[1], given.features[2], [N, D]);
     const ordered = matrix(N, D);
     plan.order.forEach((row, r) => {
       ordered.data.set(features.data.subarray(row * D, (row + 1) * D), r * D);
     });
-    const ops = new ReferenceOps(plan);
-    const { loss } = captionerPrograms(shape).gradients(ops, parameters, { features: ordered });
+    const { loss } = spec.programs.gradients.run(new ReferenceOps(plan), parameters, { features: ordered });
     expect(relativeError([loss!.data[0]! / N], [given.loss])).toBeLessThan(allowed.loss);
   });
 });

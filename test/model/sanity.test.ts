@@ -1,65 +1,111 @@
 /** The sanity checks that a captioner must pass before anyone believes it, in float64 on the reference engine. */
 import { describe, expect, it } from 'vitest';
-import type { Executable, Matrix, SharedMemory, Tensors } from '../../src/engine/engine.js';
+import type { Executable, SharedMemory } from '../../src/engine/engine.js';
 import { createReferenceEngine } from '../../src/engine/reference/reference-engine.js';
-import { flatView } from '../../src/engine/shared-memory.js';
-import { captionerPrograms } from '../../src/model/captioner.js';
-import { greedyCaptions } from '../../src/model/decoding.js';
-import { type ModelShape, parameterCount, parameterNames, parameterViews } from '../../src/model/parameters.js';
-import { packedPlan, paddedPlan, type StepPlan } from '../../src/model/step-plan.js';
-import { adamStep } from '../../src/training/schedule.js';
-import { memoryFor, raggedShard, type Shard } from '../support/shard.js';
+import { parametersOf, trainedView } from '../../src/engine/shared-memory.js';
+import { noDropout } from '../../src/model/captioner-options.js';
+import { builtInCells, type CellName } from '../../src/model/cells/built-in.js';
+import { greedy } from '../../src/model/decoding/decoding.js';
+import { generateCaptions } from '../../src/model/decoding/generate.js';
+import { layoutOf, namedViews, trainedPlaces } from '../../src/tensor/layout.js';
+import { parameterCount } from '../../src/tensor/model-spec.js';
+import { packedPlan, paddedPlan, type StepPlan } from '../../src/tensor/step-plan.js';
+import { noDecay } from '../../src/tensor/update-rules.js';
+import { drawParameters } from '../../src/training/loop/initial-parameters.js';
+import {
+  type CaptionerShape,
+  cellOf,
+  imageInputs,
+  memoryFor,
+  raggedShard,
+  type Shard,
+  shardInputs,
+  shardTokens,
+  specOf,
+} from '../support/shard.js';
 
 const tiny = { featureDim: 5, wordDim: 3, hiddenDim: 4, vocabSize: 9, steps: 5 };
-const cells = ['rnn', 'lstm'] as const;
+const stacks = [
+  { layers: 1, residual: false, title: '' },
+  { layers: 2, residual: false, title: ' of two layers' },
+  { layers: 2, residual: true, title: ' of two layers with a residual connection' },
+];
+const stacked = (Object.keys(builtInCells) as CellName[]).flatMap((cell) =>
+  stacks.map((stack) => ({ ...tiny, ...stack, cell, title: cell + stack.title })),
+);
+const tied = { tieEmbeddings: true, wordDim: tiny.hiddenDim };
+/** One more thing on top of the course's captioner each, and some together. */
+const variants = (['rnn', 'lstm', 'gru'] as const).flatMap((cell) =>
+  (
+    [
+      [', the image at every step', { imageTo: 'everyStep' }],
+      [', the image as first word', { imageTo: 'firstWord' }],
+      [' with tied embeddings', tied],
+      [' with smoothed labels', { labelSmoothing: 0.1 }],
+      [' with standardised features', { standardize: true }],
+      [' with dropout', { dropout: { words: 0.3, hidden: 0.5, image: 0.2 } }],
+      [' in layers, the image at every step', { layers: 3, residual: true, imageTo: 'everyStep' }],
+      [
+        ' in layers, the image as first word, tied, with dropout',
+        { layers: 3, residual: true, imageTo: 'firstWord', ...tied, dropout: { words: 0.1, hidden: 0.3, image: 0.1 } },
+      ],
+    ] as const
+  ).map(([title, options]) => ({ ...tiny, cell, ...options, title: cell + title })),
+);
+const grid = { positions: 3, columns: 4 };
+const attending = (['rnn', 'lstm', 'gru'] as const).flatMap((cell) =>
+  (
+    [
+      [' that attends to a grid', {}],
+      [' that is to attend to all of a grid', { attentionPenalty: 0.7, attentionDim: 6 }],
+      [' in layers that attends within its cell alone', { layers: 2, attentionToOutput: false, imageTo: 'everyStep' }],
+      [' that attends, with dropout', { dropout: { words: 0.2, hidden: 0.2, context: 0.4 } }],
+      [' that attends, tied, the image as first word', { imageTo: 'firstWord', ...tied }],
+    ] as const
+  ).map(([title, options]) => ({ ...tiny, cell, grid, ...options, title: cell + title })),
+);
+const shapes: readonly (CaptionerShape & { readonly title: string })[] = [...stacked, ...variants, ...attending];
 
-function reference(shape: ModelShape, rows: number) {
+function reference(shape: CaptionerShape, rows: number) {
   const memory = memoryFor(shape, 'float64');
   const engine = createReferenceEngine(memory);
-  const programs = captionerPrograms(shape);
-  const prepare = (name: keyof typeof programs) => engine.prepare(programs[name], { rows, steps: shape.steps });
+  const { gradients, loss, start, step } = specOf(shape).programs;
+  const limits = { rows, steps: shape.steps };
   return {
     memory,
     engine,
-    gradients: prepare('gradients'),
-    captionStart: prepare('captionStart'),
-    captionStep: prepare('captionStep'),
+    gradients: engine.prepare(gradients, limits),
+    loss: engine.prepare(loss, limits),
+    start: engine.prepare(start, limits),
+    step: engine.prepare(step, limits),
   };
 }
 
-function featuresOf({ shape, features }: Shard, plan: StepPlan): Tensors<Matrix> {
-  const D = shape.featureDim;
-  const data = Float64Array.from({ length: plan.rows * D }, (_, at) => {
-    return features[plan.order[Math.floor(at / D)]! * D + (at % D)]!;
-  });
-  return { features: { data, rows: plan.rows, columns: D } };
-}
-
 async function lossOf(program: Executable, shard: Shard, plan: StepPlan): Promise<number> {
-  return (await program.run({ shard: 0, plan, tensors: featuresOf(shard, plan) })).loss;
+  const draws = { seed: 3, step: 1, rows: plan.order };
+  return (await program.run({ shard: 0, plan, inputs: shardInputs(shard, plan), draws })).loss;
 }
 
 function packed(shard: Shard): StepPlan {
-  return packedPlan(shard.captions, shard.rows, shard.shape.steps + 1);
+  return packedPlan(shardTokens(shard));
 }
 
-function gradientsIn(memory: SharedMemory) {
-  return parameterViews(flatView(memory, memory.slots[0]!), memory.parameterLayout);
+function gradientOf(memory: SharedMemory) {
+  return trainedView(memory, memory.slots[0]!);
 }
 
-describe.each(cells)('an %s captioner', (cell) => {
-  const shape = { ...tiny, cell };
-
+describe.each(shapes)('a captioner with an $title', (shape) => {
   it('has the numeric gradient in every element of every parameter', async () => {
     const shard = raggedShard(shape, 6);
     shard.captions[2 * 6 + 2] = 0;
     const { memory, gradients } = reference(shape, 6);
     const plan = packed(shard);
     await lossOf(gradients, shard, plan);
-    const analytic = Float64Array.from(flatView(memory, memory.slots[0]!));
-    const flat = flatView(memory, memory.parameters);
-    const h = 1e-5;
-    for (const { name, offset, size } of memory.parameterLayout.places) {
+    const analytic = Float64Array.from(gradientOf(memory));
+    const flat = parametersOf(memory);
+    // Round-off of the losses disturbs a smaller difference more, and their curvature a larger one.
+    const h = 3e-5;
+    for (const { name, offset, size } of trainedPlaces(memory.layout)) {
       let worst = 0;
       for (let at = offset; at < offset + size; at++) {
         const value = flat[at]!;
@@ -79,54 +125,123 @@ describe.each(cells)('an %s captioner', (cell) => {
     const shard = raggedShard(shape, 7);
     const { memory, gradients } = reference(shape, 7);
     const skipping = await lossOf(gradients, shard, packed(shard));
-    const expected = flatView(memory, memory.slots[0]!).slice();
-    const padding = await lossOf(gradients, shard, paddedPlan(shard.captions, 7, shape.steps + 1));
+    const expected = gradientOf(memory).slice();
+    const padding = await lossOf(gradients, shard, paddedPlan(shardTokens(shard)));
     expect(padding).toBeCloseTo(skipping, 10);
-    flatView(memory, memory.slots[0]!).forEach((value, i) => {
+    gradientOf(memory).forEach((value, i) => {
       expect(value).toBeCloseTo(expected[i]!, 10);
     });
   });
 
   it('gets exactly zero gradient from padded positions', async () => {
+    // What scores the words has a gradient in every row.
+    if (shape.tieEmbeddings) return;
     const shard = raggedShard(shape, 3);
     // Row 0 has one word and ends; what stands in its padding is another word than NULL's neighbours use.
     shard.captions.fill(0);
     shard.captions.set([1, 4, 2], 0);
     const { memory, gradients } = reference(shape, 3);
-    await lossOf(gradients, shard, paddedPlan(shard.captions, 3, shape.steps + 1));
-    const { W_embed, W_proj } = gradientsIn(memory);
+    await lossOf(gradients, shard, paddedPlan(shardTokens(shard)));
+    const { W_embed, W_proj } = namedViews(gradientOf(memory), memory.layout);
     const W = shape.wordDim;
-    expect([...W_embed.subarray(0, W)].every((value) => value === 0)).toBe(true);
-    expect([...W_embed.subarray(W, 2 * W)].some((value) => value !== 0)).toBe(true);
-    expect([...W_proj].some((value) => value !== 0)).toBe(true);
+    expect([...W_embed!.subarray(0, W)].every((value) => value === 0)).toBe(true);
+    expect([...W_embed!.subarray(W, 2 * W)].some((value) => value !== 0)).toBe(true);
+    expect([...W_proj!].some((value) => value !== 0)).toBe(true);
   });
 
   it('memorises six toy captions', async () => {
-    const larger = { ...shape, hiddenDim: 24, wordDim: 12, vocabSize: 12 };
+    const larger = {
+      ...shape,
+      dropout: noDropout,
+      labelSmoothing: 0,
+      standardize: false,
+      hiddenDim: 24,
+      wordDim: shape.tieEmbeddings ? 24 : 12,
+      vocabSize: 12,
+    };
     const shard = raggedShard(larger, 6);
-    const { memory, engine, gradients, captionStart, captionStep } = reference(larger, 6);
+    const { memory, engine, gradients, loss, start, step } = reference(larger, 6);
     const plan = packed(shard);
-    let loss = Number.POSITIVE_INFINITY;
-    for (let step = 1; step <= 300; step++) {
-      loss = (await lossOf(gradients, shard, plan)) / 6;
-      const adam = adamStep({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }, step, 0.02, 6);
-      engine.adam(adam, 0, memory.parameterLayout.length);
+    const [beta1, beta2] = [0.9, 0.999];
+    for (let t = 1; t <= 300; t++) {
+      await lossOf(gradients, shard, plan);
+      const stepSize = (0.02 * Math.sqrt(1 - beta2 ** t)) / (1 - beta1 ** t);
+      const adam = { rule: 'adam', stepSize, beta1, beta2, epsilon: 1e-8 } as const;
+      const step = { ...adam, ...noDecay, divisor: 6, limit: Number.POSITIVE_INFINITY };
+      engine.update(step, 'slots', 0, memory.layout.trainedLength);
     }
-    expect(loss).toBeLessThan(0.1);
-    const features = { data: shard.features, rows: 6, columns: larger.featureDim };
-    const captions = await greedyCaptions({ captionStart, captionStep }, features, 5, { start: 1, end: 2 }, 0);
-    captions.forEach((caption, r) => {
+    expect((await lossOf(loss, shard, plan)) / 6).toBeLessThan(0.1);
+    const member = { start, step, inputs: imageInputs(shard), shard: 0, parameters: 'live' } as const;
+    const ends = { start: 1, end: 2, longest: 5 };
+    const captions = await generateCaptions([member], [0, 1, 2, 3, 4, 5], greedy, ends, { most: 6, fixed: false });
+    captions.forEach(([caption], r) => {
       const truth = [...shard.captions.subarray(r * 6 + 1, (r + 1) * 6)].filter((word) => word !== 0);
-      expect(caption).toEqual(truth);
+      expect(caption!.words).toEqual(truth);
     });
   });
 
   it('has as many parameters as its formula says', () => {
-    const { featureDim: D, wordDim: W, hiddenDim: H, vocabSize: V } = tiny;
-    const G = cell === 'lstm' ? 4 * H : H;
-    expect(parameterCount(shape)).toBe(D * H + H + V * W + W * G + H * G + G + H * V + V);
-    const { places } = memoryFor(shape, 'float64').parameterLayout;
-    expect(places.reduce((sum, { size }) => sum + size, 0)).toBe(parameterCount(shape));
-    expect(places.map(({ name }) => name)).toEqual([...parameterNames]);
+    const { featureDim: D, wordDim: W, hiddenDim: H, vocabSize: V, layers = 1, tieEmbeddings, imageTo } = shape;
+    const G = cellOf(shape).gates * H;
+    const extra = shape.cell === 'gru' ? H : 0;
+    const layer = (inputs: number) => inputs * G + H * G + G + extra;
+    const P = imageTo === 'firstWord' ? W : H;
+    const image = D * P + P + (imageTo === 'everyStep' ? H * G : 0);
+    const { grid, attentionDim, attentionToOutput = true } = shape;
+    const [C, A] = [grid?.columns ?? 0, attentionDim ?? H];
+    const attention = grid ? C * A + 2 * A + H * A + H + 1 + C * G + (attentionToOutput ? C * V : 0) : 0;
+    const spec = specOf(shape);
+    const words = V * W + (tieEmbeddings ? 0 : H * V) + V;
+    const tables = shape.standardize ? 2 * D : 0;
+    expect(parameterCount(spec)).toBe(image + words + layer(W) + (layers - 1) * layer(H) + attention + tables);
+    const { places } = memoryFor(shape, 'float64').layout;
+    expect(places.reduce((sum, { size }) => sum + size, 0)).toBe(parameterCount(spec));
+    expect(places.map(({ name }) => name)).toEqual(spec.parameters.map(({ name }) => name));
   });
+});
+
+it("the parameters of one layer are the course's, in its order, and further layers come behind", () => {
+  const names = (shape: CaptionerShape) => specOf(shape).parameters.map(({ name }) => name);
+  const course = ['W_proj', 'b_proj', 'W_embed', 'Wx', 'Wh', 'b', 'W_vocab', 'b_vocab'];
+  expect(names({ ...tiny, cell: 'rnn' })).toEqual(course);
+  expect(names({ ...tiny, cell: 'lstm' })).toEqual(course);
+  expect(names({ ...tiny, cell: 'lstm', layers: 3 })).toEqual([...course, 'Wx2', 'Wh2', 'b2', 'Wx3', 'Wh3', 'b3']);
+  const gru = ['W_proj', 'b_proj', 'W_embed', 'Wx', 'Wh', 'b', 'b_hn', 'W_vocab', 'b_vocab'];
+  expect(names({ ...tiny, cell: 'gru', layers: 2 })).toEqual([...gru, 'Wx2', 'Wh2', 'b2', 'b_hn2']);
+});
+
+it('an LSTM begins with the forget-gate bias it is given, and other cells have none to give', () => {
+  const spec = specOf({ ...tiny, cell: 'lstm', layers: 2, forgetBias: 1.5 });
+  const layout = layoutOf(spec.parameters);
+  const flat = new Float64Array(layout.length);
+  drawParameters(flat, layout, spec, 7);
+  const { hiddenDim: H } = tiny;
+  const { b, b2, Wx } = namedViews(flat, layout);
+  for (const bias of [b!, b2!]) {
+    expect([...bias]).toEqual(Array.from({ length: 4 * H }, (_, i) => (i >= H && i < 2 * H ? 1.5 : 0)));
+  }
+  const plain = specOf({ ...tiny, cell: 'lstm', layers: 2 });
+  const unbiased = new Float64Array(layout.length);
+  drawParameters(unbiased, layout, plain, 7);
+  expect(Wx).toEqual(namedViews(unbiased, layout).Wx);
+  expect(() => specOf({ ...tiny, cell: 'gru', forgetBias: 1 })).toThrow('no forget gate');
+});
+
+it('word vectors of a file are the rows of W_embed, the others drawn as far from zero, and frozen if wanted', () => {
+  const shape = { ...tiny, cell: 'lstm', wordVectors: 'a file', wordVectorsTrained: false, vocabSize: 2000 } as const;
+  const spec = specOf(shape);
+  const layout = layoutOf(spec.parameters);
+  expect(layout.places.find(({ name }) => name === 'W_embed')).toMatchObject({ trained: false, sparseRows: true });
+  const vectors = new Map([
+    [3, Float64Array.of(3, 4, 0)],
+    [8, Float64Array.of(-3, 4, 5)],
+  ]);
+  const flat = new Float64Array(layout.length);
+  drawParameters(flat, layout, spec, 7, { vectors });
+  const { W_embed } = namedViews(flat, layout);
+  const row = (word: number) => W_embed!.subarray(3 * word, 3 * word + 3);
+  for (const [word, vector] of vectors) expect(row(word)).toEqual(vector);
+  const spread = Math.hypot(...W_embed!) / Math.sqrt(W_embed!.length);
+  expect(spread / Math.sqrt((9 + 16 + 9 + 16 + 25) / 6)).toBeCloseTo(1, 1);
+  expect(() => specOf({ ...tiny, cell: 'lstm', wordVectorsTrained: false })).toThrow('names no file of vectors');
 });

@@ -5,7 +5,17 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../support/requirements.js';
 
-const packed = ['package.json', 'package-lock.json', 'dist', 'config', 'docs', 'README.md', 'LICENSE', 'scripts'];
+const packed = [
+  'package.json',
+  'package-lock.json',
+  'dist',
+  'config',
+  'docs',
+  'examples',
+  'README.md',
+  'LICENSE',
+  'scripts',
+];
 const bundled = ['gpu.js', 'acorn', 'gpu-mock.js'];
 
 function npm(folder: string, ...words: string[]): string {

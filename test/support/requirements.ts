@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
+import { generationSupport } from '../../src/engine/cpu/suppliers/native/generated-kernels.js';
 
 export interface Requirement {
   /** A path under ../shared, where data too large for the repository lies. */
@@ -17,6 +18,8 @@ export interface Requirement {
   readonly root?: boolean;
   /** A processor with bfloat16 products (AVX512-BF16 or AMX) and oneDNN. */
   readonly bf16?: boolean;
+  /** A system and a processor that recap generates product kernels for. */
+  readonly generated?: boolean;
   /** The npm registry. */
   readonly network?: boolean;
 }
@@ -86,7 +89,7 @@ interface Missing {
 }
 
 function missingOf(requirement: Requirement): Missing | null {
-  const { shared, webgpu, blas, command, root, bf16, network } = requirement;
+  const { shared, webgpu, blas, command, root, bf16, generated, network } = requirement;
   const installable = (what: string): Missing => ({ what, installable: true });
   if (shared !== undefined && !existsSync(sharedFile(shared))) {
     return { what: `../shared/${shared} is not there`, installable: existsSync(sharedFolder) };
@@ -102,6 +105,9 @@ function missingOf(requirement: Requirement): Missing | null {
     return { what: 'this processor has neither AVX512-BF16 nor AMX', installable: false };
   }
   if (bf16 && !hasBlas('onednn')) return installable('onednn is not installed');
+  if (generated && generationSupport().reason !== null) {
+    return { what: generationSupport().reason!, installable: false };
+  }
   if (root && process.getuid?.() !== 0) return installable('not run as root');
   if (webgpu && !hasWebgpu()) return installable('no WebGPU adapter');
   if (network && !hasNetwork()) return installable('the npm registry cannot be reached');

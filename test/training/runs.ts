@@ -1,14 +1,16 @@
 /** Small runs on small data: made, stopped, gone on with, and compared to the bit. */
-import { mkdtempSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import { parseConfigText } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
+import { copyRow } from '../../src/data/feature-table.js';
 import { syntheticDataset } from '../../src/data/synthetic.js';
-import { type Checkpoint, checkpointSteps, readCheckpoint } from '../../src/training/checkpoint.js';
-import { resumeRun, startRun, type TrainOptions, type TrainOutcome } from '../../src/training/train.js';
+import { type Checkpoint, readCheckpoint } from '../../src/training/checkpoints/checkpoint.js';
+import { checkpointSteps } from '../../src/training/checkpoints/checkpoint-folder.js';
+import { resumeRun, startRun, type TrainOptions, type TrainOutcome } from '../../src/training/run/train.js';
 import { type Tables, tinyDataset, wordToIdx } from '../data/tiny-dataset.js';
 
 export interface DataOptions {
@@ -20,13 +22,14 @@ export interface DataOptions {
   readonly spoil?: (features: Float32Array) => void;
 }
 
-/** Writes random captions of ragged length, one an image, in the layout of CS231n's data, and returns the folder. */
+/** Writes random captions of ragged length, one an image, and grids of 4 × 6, in the layout of CS231n's data, and returns the folder. */
 export async function writeData(options: DataOptions = {}): Promise<string> {
   const { captions = 20, valCaptions = 9, featureDim = 32, seed = 5, spoil } = options;
-  const shape = { images: captions, steps: 9, featureDim, vocabSize: 40, lengths: 'data' as const };
+  const grid = { positions: 4, columns: 6 };
+  const shape = { images: captions, steps: 9, featureDim, vocabSize: 40, lengths: 'data' as const, grid };
   const { train, vocabulary } = syntheticDataset({ ...shape, captions }, seed);
   const { train: val } = syntheticDataset({ ...shape, captions: valCaptions, images: valCaptions }, seed + 1);
-  spoil?.(train.features.data as Float32Array);
+  spoil?.(train.inputs.features!.data as Float32Array);
   const captionTables: Record<string, Tables[string]> = {};
   const files: Record<string, Tables | string> = {
     'coco2014_captions.h5': captionTables,
@@ -36,9 +39,15 @@ export async function writeData(options: DataOptions = {}): Promise<string> {
     }),
   };
   for (const [name, split] of Object.entries({ train, val })) {
-    const { captions: rows, imageIdxs, features, count, columns } = split;
+    const { captions: rows, imageIdxs, inputs, count, columns } = split;
+    const features = inputs.features!;
     captionTables[`${name}_captions`] = { data: Int32Array.from(rows), shape: [count, columns] };
     captionTables[`${name}_image_idxs`] = { data: Int32Array.from(imageIdxs), shape: [count] };
+    const vectors = new Float32Array(inputs.grid!.rows * inputs.grid!.columns);
+    for (let row = 0; row < inputs.grid!.rows; row++) copyRow(inputs.grid!, row, vectors, row * inputs.grid!.columns);
+    files[`${name}2014_grid.h5`] = {
+      grid: { data: vectors, shape: [inputs.grid!.rows, grid.positions, grid.columns] },
+    };
     files[`${name}2014_vgg16_fc7.h5`] = {
       features: { data: Float32Array.from(features.data), shape: [features.rows, features.columns] },
     };
@@ -66,7 +75,7 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'recap-runs-'));
 }
 
-type Events = TrainOptions['events'];
+type Events = NonNullable<TrainOptions['events']>;
 
 export interface Watched {
   readonly options: TrainOptions;
@@ -77,24 +86,17 @@ export interface Watched {
 }
 
 /** Options that keep what the run tells; `events` are called beside. */
-export function watched(events: Partial<Events> = {}, more: Partial<TrainOptions> = {}): Watched {
+export function watched(events: Events = {}, more: Partial<TrainOptions> = {}): Watched {
   const warnings: string[] = [];
   const notes: string[] = [];
-  const interruption: { signal: NodeJS.Signals | null } = { signal: null };
+  const stop = new AbortController();
   return {
     warnings,
     notes,
-    stop: () => {
-      interruption.signal = 'SIGINT';
-    },
+    stop: () => stop.abort(),
     options: {
-      interruption,
+      signal: stop.signal,
       events: {
-        started: () => {},
-        step: () => {},
-        validated: () => {},
-        captions: () => {},
-        checkpointed: () => {},
         ...events,
         warning: (message) => {
           warnings.push(message);
@@ -107,8 +109,11 @@ export function watched(events: Partial<Events> = {}, more: Partial<TrainOptions
   };
 }
 
-/** Where a run is to stop: after a step, before its validation, or right after the validation that follows the step. */
-export type Stop = { readonly afterStep: number } | { readonly afterValidationOf: number };
+/**
+ * Where a run is to stop: after a step, before its validation; right after the validation of an epoch; or before it does
+ * anything, within the validation that it has to make up, if any.
+ */
+export type Stop = { readonly afterStep: number } | { readonly afterValidationOf: number } | { readonly atStart: true };
 
 /** Starts a run, or goes on with it where `sets` is given, and stops it at `stop`. */
 export async function trainUntil(
@@ -117,6 +122,9 @@ export async function trainUntil(
   how: { readonly config: Config } | { readonly sets: readonly string[] },
 ): Promise<TrainOutcome> {
   const watch: Watched = watched({
+    started: () => {
+      if (stop && 'atStart' in stop) watch.stop();
+    },
     step: ({ step }) => {
       if (stop && 'afterStep' in stop && stop.afterStep === step) watch.stop();
     },
@@ -127,7 +135,7 @@ export async function trainUntil(
   const outcome =
     'config' in how ? await startRun(how.config, dir, watch.options) : await resumeRun(dir, how.sets, watch.options);
   expect(watch.warnings).toEqual([]);
-  expect(outcome.signal, 'the run stops where it should').toBe(stop ? 'SIGINT' : null);
+  expect(outcome.stopped, 'the run stops where it should').toBe(stop !== null);
   return outcome;
 }
 
@@ -143,17 +151,36 @@ export function newestCheckpoint(dir: string): Checkpoint {
   return readCheckpoint(join(dir, 'checkpoints', `step-${step}.safetensors`));
 }
 
-/** Everything a run computed: its log without times and faults, and each bit of its last parameters and moments. */
-export function resultOf(dir: string): { metrics: unknown[]; step: number; tensors: Record<string, string> } {
-  const { state, parameters, m, v } = newestCheckpoint(dir);
+export function bestCheckpoint(dir: string): Checkpoint | null {
+  const path = join(dir, 'checkpoints', 'best.safetensors');
+  return existsSync(path) ? readCheckpoint(path) : null;
+}
+
+export interface Result {
+  readonly metrics: unknown[];
+  readonly newest: unknown;
+  readonly best: unknown;
+}
+
+/** Everything a run computed: its log without times and faults, and its newest and its best state with all their bits. */
+export function resultOf(dir: string): Result {
+  const metrics = readMetrics(dir)
+    .filter(({ type }) => type !== 'fault')
+    .map(({ captionsPerSecond, ...record }) => record);
+  const best = bestCheckpoint(dir);
+  return { metrics, newest: contentsOf(newestCheckpoint(dir)), best: best && contentsOf(best) };
+}
+
+function contentsOf({ state, parameters, states, averages }: Checkpoint) {
   const tensors: Record<string, string> = {};
-  for (const [group, map] of Object.entries({ parameters, m, v })) {
+  for (const [group, map] of Object.entries({ parameters, averages, ...states })) {
     for (const [name, { data }] of map) {
       tensors[`${group} ${name}`] = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
     }
   }
-  const metrics = readMetrics(dir)
-    .filter(({ type }) => type !== 'fault')
-    .map(({ captionsPerSecond, ...record }) => record);
-  return { metrics, step: state.step, tensors };
+  const { step, epoch, validatedEpoch, validationLoss, validationScores, bestValidation, bestStep } = state;
+  const { epochSums, plateaus, earlyStopping } = state;
+  const best = { validatedEpoch, validationLoss, validationScores, bestValidation, bestStep };
+  const validations = { ...best, plateaus, earlyStopping };
+  return { step, epoch, ...validations, epochSums, tensors };
 }

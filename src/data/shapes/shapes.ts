@@ -2,12 +2,13 @@
  * The built-in set `shapes`: drawn by the program, written once in the layout of CS231n's `coco_captioning` folder with
  * its images beside it, and loaded like any other data.
  */
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { UserError } from '../../errors.js';
 import { cacheFolder } from '../../files/cache-folder.js';
+import { makeFolder } from '../../files/make-folder.js';
 import { Hdf5Thread } from '../hdf5-client.js';
 import { generator } from '../random.js';
 import { readJson } from '../text-file.js';
@@ -49,7 +50,7 @@ export async function ensureShapes(folder = shapesFolder()): Promise<string> {
   if (existsSync(folder)) return folder;
   let temporary: string | null = null;
   try {
-    mkdirSync(dirname(folder), { recursive: true });
+    makeFolder(dirname(folder));
     temporary = mkdtempSync(`${folder}.making-`);
     await makeShapes(temporary);
     renameSync(temporary, folder);
@@ -122,7 +123,7 @@ function makeSplit(
   scenes: readonly Scene[],
   ids: ReadonlyMap<string, number>,
 ): MadeSplit {
-  mkdirSync(join(folder, 'images', name), { recursive: true });
+  makeFolder(join(folder, 'images', name));
   const columns = longestCaption + 2;
   const features = new Float32Array(scenes.length * featureColumns);
   const captions = new Int32Array(scenes.length * captionsPerScene * columns);

@@ -6,20 +6,29 @@
  * next one, which keeps it in the cache. And those that are later read as one packed tensor are placed in a *lane*, a
  * block of (M, columns) in which time step t lies at its packed position, so that packing them copies nothing.
  */
-import type { StepPlan } from '../../model/step-plan.js';
+import type { Shape } from '../../tensor/matrix.js';
+import type { StepPlan } from '../../tensor/step-plan.js';
 
 /** A row-major matrix in the shared memory. */
-export interface Tensor {
+export interface Tensor extends Shape {
   /** Byte offset. */
   readonly offset: number;
-  readonly rows: number;
-  readonly columns: number;
   /** Bytes of the block that `release` gives back; 0 for views, lanes and parameters. */
   readonly block: number;
   /** The time step whose rows it holds, -1 if it belongs to none. */
   readonly step: number;
   /** The lane it lies in, or null. */
   readonly lane: Lane | null;
+  /**
+   * Byte offset of an index (rows), int32, if the tensor is a view: its row r is row index[r] of what lies at `offset`.
+   * 0 for a tensor whose rows lie one after another.
+   */
+  readonly index: number;
+}
+
+/** A matrix at a place of its own, which nothing is to be known of. */
+export function plainTensor(offset: number, rows: number, columns: number): Tensor {
+  return { offset, rows, columns, block: 0, step: -1, lane: null, index: 0 };
 }
 
 /** Every block starts on a cache line. */
@@ -81,7 +90,8 @@ export class Arena {
   tensor(rows: number, columns: number, capacityRows = rows): Tensor {
     const block = aligned(capacityRows * columns * 4);
     const reused = this.takeFree(block);
-    return { ...(reused ?? { offset: this.take(block), block }), rows, columns, step: -1, lane: null };
+    const { offset } = reused ?? { offset: this.take(block) };
+    return { ...plainTensor(offset, rows, columns), block: reused?.block ?? block };
   }
 
   /** The smallest free block that is large enough. */
@@ -120,6 +130,7 @@ export class Arena {
       block: 0,
       step: t,
       lane,
+      index: 0,
     };
   }
 }

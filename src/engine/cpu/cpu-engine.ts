@@ -2,25 +2,26 @@
  * The float32 engine for processors: element-wise work and reductions in WebAssembly SIMD, matrix products by
  * WebAssembly SIMD or by a native library, all on the memory that the threads share.
  */
-import { type Parameters, parameterNames } from '../../model/parameters.js';
+import { type TensorPlace, trainedPlaces } from '../../tensor/layout.js';
+import type { Matrix, Named } from '../../tensor/matrix.js';
+import type { ProgramOutputs, ProgramSpec } from '../../tensor/model-spec.js';
 import type {
   Engine,
   EngineDescription,
   Executable,
-  Matrix,
-  Program,
+  ParameterValues,
   ProgramLimits,
   RunRequest,
   RunResult,
   SharedMemory,
-  TensorName,
 } from '../engine.js';
+import { keptParameters, parametersAt } from '../shared-memory.js';
 import { Arena, type Tensor } from './arena.js';
 import { CpuOps } from './cpu-ops.js';
 import { EmbeddingSlot } from './embedding-slot.js';
 import { type Kernels, loadKernels } from './kernels.js';
 import { parameterTensors } from './parameter-tensors.js';
-import type { Products } from './products.js';
+import type { Products } from './suppliers/products.js';
 import { createUpdates } from './updates.js';
 import { arenaParts, programNeeds } from './working-memory.js';
 
@@ -44,27 +45,29 @@ export function createCpuEngine(
 interface Shard {
   readonly arena: Arena;
   readonly scratch: number;
-  readonly slots: Parameters<Tensor>;
-  readonly embedding: EmbeddingSlot;
+  /** Gradients of the trained parameters. */
+  readonly slots: Named<Tensor>;
+  /** Those of the tables whose rows are read by word. */
+  readonly tables: ReadonlyMap<string, EmbeddingSlot>;
 }
 
 export class CpuExecutable implements Executable {
   /** Packs of the last run that had to copy. */
   copiedPacks = 0;
-  private readonly parameters: Parameters<Tensor>;
+  private readonly parameters: Partial<Record<ParameterValues, Named<Tensor>>> = {};
+  private readonly trained: readonly TensorPlace[];
   private readonly parameterSet: ReadonlySet<Tensor>;
   private readonly shards: readonly Shard[];
   private readonly scratchBytes: number;
-  private readonly hasGradients: boolean;
 
   constructor(
-    private readonly program: Program,
+    private readonly program: ProgramSpec,
     limits: ProgramLimits,
     private readonly shared: SharedMemory,
     private readonly kernels: Kernels,
     private readonly products: Products,
   ) {
-    const layout = shared.parameterLayout;
+    const { layout } = shared;
     const needs = programNeeds(program, layout, limits, products);
     const parts = arenaParts(layout, needs);
     if (parts.end > shared.arenaBytes) {
@@ -73,25 +76,30 @@ export class CpuExecutable implements Executable {
       );
     }
     this.scratchBytes = needs.scratchBytes;
-    this.hasGradients = needs.hasGradients;
-    this.parameters = parameterTensors(layout, shared.parameters);
-    this.parameterSet = new Set(Object.values(this.parameters));
+    this.trained = trainedPlaces(layout);
+    for (const values of keptParameters(shared)) {
+      this.parameters[values] = parameterTensors(layout.places, parametersAt(shared, values));
+    }
+    this.parameterSet = new Set(Object.values(this.parameters).flatMap((named) => Object.values(named)));
     this.shards = shared.arenas.map((start, shard) => {
-      const slots = parameterTensors(layout, shared.slots[shard]!);
-      const { offset, rows, columns } = slots.W_embed;
+      const slots = parameterTensors(this.trained, shared.slots[shard]!);
+      const tables = parts.usedRows.map(({ table: { name, rows, columns }, at }) => {
+        const slot = new EmbeddingSlot(shared.memory, start + at, slots[name]!.offset, rows, columns, kernels);
+        return [name, slot] as const;
+      });
       return {
         arena: new Arena(start + parts.tensors, start + shared.arenaBytes),
         scratch: start + parts.scratch,
         slots,
-        embedding: new EmbeddingSlot(shared.memory, start + parts.usedRows, offset, rows, columns, kernels),
+        tables: new Map(tables),
       };
     });
   }
 
-  run({ shard: index, plan, tensors }: RunRequest): RunResult {
+  run({ shard: index, plan, inputs, draws, parameters = 'live' }: RunRequest): RunResult {
     const shard = this.shards[index]!;
     if (plan.steps === 0) return this.runOnNothing(shard);
-    const { arena, slots, embedding, scratch } = shard;
+    const { arena, slots, tables, scratch } = shard;
     arena.reset();
     const words = this.placeIntegers(arena, plan.words);
     const ops = new CpuOps({
@@ -102,43 +110,47 @@ export class CpuExecutable implements Executable {
       words,
       inputOf: this.placeIntegers(arena, plan.inputOf),
       targets: this.placeIntegers(arena, plan.targets),
+      weights: plan.weights ? this.placeMatrix(arena, { rows: 1, columns: plan.tokens, data: plan.weights }).offset : 0,
+      draws,
+      counting: this.placeIntegers(arena, countingTo(plan.rows)),
       scratch,
       scratchBytes: this.scratchBytes,
-      gradientSlot: (name) => slots[name].offset,
-      writeEmbeddingGradient: (name, gradient) => {
-        if (name !== 'W_embed') throw new Error(`${name} is no embedding table`);
-        embedding.write(plan.words, words, gradient);
+      gradientSlot: (name) => slots[name]!.offset,
+      sparseTable: (name) => {
+        const table = tables.get(name);
+        return table && ((gradient) => table.write(plan.words, words, gradient));
       },
       isParameter: (tensor) => this.parameterSet.has(tensor),
+      placeIntegers: (values) => this.placeIntegers(arena, values),
     });
-    const given: Partial<Record<TensorName, Tensor>> = {};
-    for (const [name, matrix] of Object.entries(tensors) as [TensorName, Matrix][]) {
-      given[name] = this.placeMatrix(arena, matrix);
-    }
-    const outputs = this.program(ops, this.parameters, given);
+    const given = Object.entries(inputs).map(([name, matrix]) => [name, this.placeMatrix(arena, matrix)] as const);
+    const { gradients, tensors } = this.program.run(ops, this.parameters[parameters]!, Object.fromEntries(given));
     this.copiedPacks = ops.copiedPacks;
-    if (outputs.gradients) {
-      for (const name of parameterNames) {
-        const gradient = outputs.gradients[name];
-        const slot = slots[name];
-        if (gradient.offset === slot.offset) continue;
-        this.kernels.copy(gradient.offset, slot.offset, slot.rows * slot.columns * 4);
-      }
+    if (gradients) this.finishGradients(shard, gradients);
+    const results = Object.entries(tensors ?? {}).map(
+      ([name, tensor]) => [name, this.read(ops.plain(tensor))] as const,
+    );
+    return { loss: ops.loss, tensors: Object.fromEntries(results) };
+  }
+
+  /** Brings into the slot what the program did not compute in its place; no gradient is zero. */
+  private finishGradients({ slots }: Shard, gradients: NonNullable<ProgramOutputs<Tensor>['gradients']>): void {
+    for (const { name, size } of this.trained) {
+      const gradient = gradients[name];
+      const slot = slots[name]!;
+      if (!gradient) this.kernels.zero(slot.offset, size * 4);
+      else if (gradient.offset !== slot.offset) this.kernels.copy(gradient.offset, slot.offset, size * 4);
     }
-    const results: Partial<Record<TensorName, Matrix>> = {};
-    for (const [name, tensor] of Object.entries(outputs.tensors ?? {}) as [TensorName, Tensor][]) {
-      results[name] = this.read(tensor, name === 'words');
-    }
-    return { loss: ops.loss, tensors: results };
   }
 
   /** A shard of captions without a single word: nothing to lose, and no gradient. */
-  private runOnNothing({ slots, embedding }: Shard): RunResult {
-    if (this.hasGradients) {
-      for (const { name, size } of this.shared.parameterLayout.places) {
-        if (name !== 'W_embed') this.kernels.zero(slots[name].offset, size * 4);
+  private runOnNothing({ slots, tables }: Shard): RunResult {
+    if (this.program.hasGradients) {
+      for (const { name, size } of this.trained) {
+        const table = tables.get(name);
+        if (table) table.clear();
+        else this.kernels.zero(slots[name]!.offset, size * 4);
       }
-      embedding.clear();
     }
     return { loss: 0, tensors: {} };
   }
@@ -155,10 +167,14 @@ export class CpuExecutable implements Executable {
     return tensor;
   }
 
-  private read({ offset, rows, columns }: Tensor, integers: boolean): Matrix {
-    const { buffer } = this.shared.memory;
-    const size = rows * columns;
-    const view = integers ? new Int32Array(buffer, offset, size) : new Float32Array(buffer, offset, size);
-    return { data: Float32Array.from(view), rows, columns };
+  private read(tensor: Tensor): Matrix {
+    const { offset, rows, columns } = tensor;
+    const data = new Float32Array(rows * columns);
+    data.set(new Float32Array(this.shared.memory.buffer, offset, rows * columns));
+    return { data, rows, columns };
   }
+}
+
+function countingTo(count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => i);
 }

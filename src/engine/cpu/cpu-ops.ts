@@ -1,11 +1,21 @@
 /** The model's operations in float32 on tensors in the shared memory, done at once as the program asks for them. */
-import type { ParameterName } from '../../model/parameters.js';
-import type { StepPlan } from '../../model/step-plan.js';
-import type { GradientOptions, MatmulOptions, Ops } from '../engine.js';
-import type { Arena, Tensor } from './arena.js';
+import type { Draws } from '../../tensor/draws.js';
+import { type DropoutMask, maskRowCount } from '../../tensor/dropout-mask.js';
+import type {
+  AttentionGradients,
+  AttentionMemory,
+  AttentionStep,
+  GradientOptions,
+  MatmulOptions,
+  Ops,
+} from '../../tensor/ops.js';
+import type { StepPlan } from '../../tensor/step-plan.js';
+import { type Arena, plainTensor, type Tensor } from './arena.js';
+import { CpuAttention } from './cpu-attention.js';
+import { CpuDropout } from './cpu-dropout.js';
 import type { Kernels } from './kernels.js';
-import type { Products, WeightUse } from './products.js';
 import { RoundedOperands } from './rounded-operands.js';
+import type { Products, WeightUse } from './suppliers/products.js';
 
 /** What one run works with. */
 export interface RunContext {
@@ -17,14 +27,25 @@ export interface RunContext {
   readonly words: number;
   readonly inputOf: number;
   readonly targets: number;
+  /** Byte offset of the plan's weights, 0 where it has none. */
+  readonly weights: number;
+  /** Addresses of the run's random numbers; undefined where it has none. */
+  readonly draws: Draws | undefined;
+  /** Byte offset of the whole numbers from 0 to the plan's rows, the index of rows that lie one after another. */
+  readonly counting: number;
   /** Byte offset and size of the working memory of the products. */
   readonly scratch: number;
   readonly scratchBytes: number;
   /** Where the gradient of a parameter belongs. */
-  gradientSlot(name: ParameterName): number;
-  /** Makes the gradient slot of an embedding table hold these rows (U,W) and zeros. */
-  writeEmbeddingGradient(name: ParameterName, rows: Tensor): void;
+  gradientSlot(name: string): number;
+  /**
+   * For a table whose rows are read by word alone, what makes its gradient slot hold these rows (U,W) and zeros;
+   * undefined for any other parameter.
+   */
+  sparseTable(name: string): ((rows: Tensor) => void) | undefined;
   isParameter(tensor: Tensor): boolean;
+  /** Copies whole numbers into the arena and returns their byte offset. */
+  readonly placeIntegers: (values: Int32Array) => number;
 }
 
 /** Time steps of a plan from which on it pays to prepare weights. */
@@ -41,6 +62,8 @@ export class CpuOps implements Ops<Tensor> {
   private readonly products: Products;
   /** Null where products take float32. */
   private readonly rounded: RoundedOperands | null;
+  private readonly attention: CpuAttention;
+  private readonly dropout: CpuDropout;
   /** Prepared weights of this run, by offset of the plain matrix and way of use. */
   private readonly prepared = new Map<string, number>();
 
@@ -49,6 +72,10 @@ export class CpuOps implements Ops<Tensor> {
     this.arena = context.arena;
     this.kernels = context.kernels;
     this.products = context.products;
+    this.dropout = new CpuDropout(context.kernels, context.plan, context.draws, context.placeIntegers);
+    this.attention = new CpuAttention(context.arena, context.kernels, context.plan, (rows, columns) =>
+      this.allocate(rows, columns),
+    );
     this.rounded =
       context.products.operands === 'bf16' ? new RoundedOperands(context.arena, context.kernels, context.plan) : null;
   }
@@ -82,7 +109,61 @@ export class CpuOps implements Ops<Tensor> {
 
   columnSums(a: Tensor, options: GradientOptions = {}): Tensor {
     const out = this.result(1, a.columns, options);
-    this.kernels.columnSums(a.offset, a.rows, a.columns, a.columns, out.offset);
+    this.kernels.columnSums(this.plain(a).offset, a.rows, a.columns, a.columns, out.offset);
+    return out;
+  }
+
+  add(a: Tensor, b: Tensor): Tensor {
+    return this.elementWise(a, (x, out, n) => this.kernels.add(x, this.plain(b).offset, out, n));
+  }
+
+  multiply(a: Tensor, b: Tensor): Tensor {
+    return this.elementWise(a, (x, out, n) => this.kernels.multiply(x, this.plain(b).offset, out, n));
+  }
+
+  scale(a: Tensor, factor: number): Tensor {
+    return this.elementWise(a, (x, out, n) => this.kernels.scaleShift(x, factor, 0, out, n));
+  }
+
+  oneMinus(a: Tensor): Tensor {
+    return this.elementWise(a, (x, out, n) => this.kernels.scaleShift(x, -1, 1, out, n));
+  }
+
+  sigmoid(a: Tensor): Tensor {
+    return this.elementWise(a, (x, out, n) => this.kernels.vsigmoid(x, out, n));
+  }
+
+  tanh(a: Tensor): Tensor {
+    return this.elementWise(a, (x, out, n) => this.kernels.vtanh(x, out, n));
+  }
+
+  addRow(a: Tensor, row: Tensor): Tensor {
+    return this.elementWise(a, (x, out) => this.kernels.addRow(x, row.offset, a.rows, a.columns, out));
+  }
+
+  columnsOf(a: Tensor, first: number, count: number): Tensor {
+    const out = { ...this.allocate(a.rows, count), step: a.step };
+    const from = this.plain(a).offset + first * 4;
+    this.kernels.copyColumns(from, a.columns, out.offset, count, a.rows, count);
+    return out;
+  }
+
+  joinColumns(parts: readonly Tensor[]): Tensor {
+    const columns = parts.reduce((sum, part) => sum + part.columns, 0);
+    const { rows, step } = parts[0]!;
+    const out = { ...this.allocate(rows, columns), step };
+    let first = 0;
+    for (const part of parts) {
+      this.kernels.copyColumns(
+        this.plain(part).offset,
+        part.columns,
+        out.offset + first * 4,
+        columns,
+        rows,
+        part.columns,
+      );
+      first += part.columns;
+    }
     return out;
   }
 
@@ -92,21 +173,40 @@ export class CpuOps implements Ops<Tensor> {
     return out;
   }
 
+  accumulate(maybeView: Tensor, a: Tensor): Tensor {
+    const into = this.plain(maybeView);
+    this.kernels.addTo(into.offset, this.plain(a).offset, into.rows * into.columns);
+    this.rounded?.forget(into.offset);
+    return into;
+  }
+
   firstRows(a: Tensor, rows: number): Tensor {
-    return rows === a.rows ? a : { offset: a.offset, rows, columns: a.columns, block: 0, step: a.step, lane: a.lane };
+    return rows === a.rows ? a : { ...a, rows, block: 0 };
+  }
+
+  padRows(a: Tensor, rows: number): Tensor {
+    // Taken in any case, because the working memory is planned with all rows alive, where there is nothing to pad.
+    const out = this.allocate(rows, a.columns);
+    if (a.rows === rows) return a;
+    const bytes = a.rows * a.columns * 4;
+    this.kernels.copy(this.plain(a).offset, out.offset, bytes);
+    this.kernels.zero(out.offset + bytes, rows * a.columns * 4 - bytes);
+    return out;
   }
 
   stepRows(packed: Tensor, t: number): Tensor {
     const { offset, live } = this.plan;
     const { columns } = packed;
-    return { offset: packed.offset + offset[t]! * columns * 4, rows: live[t]!, columns, block: 0, step: t, lane: null };
+    return { ...plainTensor(packed.offset + offset[t]! * columns * 4, live[t]!, columns), step: t };
   }
 
-  pack(steps: readonly Tensor[]): Tensor {
+  pack(maybeViews: readonly Tensor[]): Tensor {
     const { offset, tokens } = this.plan;
+    const steps = maybeViews.map((step) => this.plain(step));
     const { columns, offset: first } = steps[0]!;
-    if (steps.every((step, t) => step.offset === first + offset[t]! * columns * 4)) {
-      const packed = { offset: first, rows: tokens, columns, block: 0, step: -1, lane: null };
+    // Blocks of the arena that happen to lie together do not count, since with other captions they would not.
+    if (steps.every((step, t) => step.block === 0 && step.offset === first + offset[t]! * columns * 4)) {
+      const packed = plainTensor(first, tokens, columns);
       this.rounded?.pack(steps, packed);
       return packed;
     }
@@ -125,13 +225,20 @@ export class CpuOps implements Ops<Tensor> {
   }
 
   embedBackward(gradient: Tensor, tableRows: number, { gradientOf }: GradientOptions = {}): Tensor {
-    if (gradientOf) {
-      this.context.writeEmbeddingGradient(gradientOf, gradient);
+    const writeSparse = gradientOf === undefined ? undefined : this.context.sparseTable(gradientOf);
+    if (gradientOf !== undefined && writeSparse) {
+      writeSparse(gradient);
       return this.inSlot(gradientOf, tableRows, gradient.columns);
     }
-    const out = this.zeros(tableRows, gradient.columns);
+    const out = this.result(tableRows, gradient.columns, { gradientOf });
+    this.kernels.zero(out.offset, tableRows * gradient.columns * 4);
     this.kernels.scatterRows(gradient.offset, this.context.words, gradient.rows, gradient.columns, out.offset);
     return out;
+  }
+
+  inputRows(x: Tensor, t: number): Tensor {
+    const { offset, live } = this.plan;
+    return { ...plainTensor(x.offset, live[t]!, x.columns), step: t, index: this.context.inputOf + offset[t]! * 4 };
   }
 
   sumByInput(packed: Tensor): Tensor {
@@ -141,9 +248,13 @@ export class CpuOps implements Ops<Tensor> {
     return out;
   }
 
-  rnnCell(t: number, x: Tensor, recurrent: Tensor): Tensor {
-    const h = this.arena.laneRows('h', this.plan, t, recurrent.columns);
-    this.kernels.rnnCell(x.offset, this.inputRows(t), recurrent.offset, h.offset, h.rows, h.columns);
+  dropoutMask(mask: DropoutMask): Tensor {
+    return this.dropout.mask(mask, this.allocate(maskRowCount(this.plan, mask.of), mask.columns));
+  }
+
+  rnnCell(x: Tensor, recurrent: Tensor): Tensor {
+    const h = this.stepResult('h', x.step, recurrent.rows, recurrent.columns);
+    this.kernels.rnnCell(x.offset, this.indexOf(x), recurrent.offset, h.offset, h.rows, h.columns);
     this.arena.release(recurrent);
     return h;
   }
@@ -156,14 +267,13 @@ export class CpuOps implements Ops<Tensor> {
     return da;
   }
 
-  lstmCell(t: number, x: Tensor, recurrent: Tensor, prevC: Tensor): { h: Tensor; c: Tensor; gates: Tensor } {
+  lstmCell(x: Tensor, recurrent: Tensor, prevC: Tensor): { h: Tensor; c: Tensor; gates: Tensor } {
     const { rows } = recurrent;
     const H = prevC.columns;
-    const gates = { ...recurrent, step: t };
+    const gates = { ...recurrent, step: x.step };
     const c = this.allocate(rows, H);
-    const h = this.arena.laneRows('h', this.plan, t, H);
-    const inputs = this.inputRows(t);
-    this.kernels.lstmCell(x.offset, inputs, gates.offset, prevC.offset, c.offset, h.offset, rows, H);
+    const h = this.stepResult('h', x.step, rows, H);
+    this.kernels.lstmCell(x.offset, this.indexOf(x), gates.offset, prevC.offset, c.offset, h.offset, rows, H);
     return { h, c, gates };
   }
 
@@ -196,35 +306,75 @@ export class CpuOps implements Ops<Tensor> {
     return { da, dc };
   }
 
-  softmaxLoss(scores: Tensor): { loss: Tensor; dscores: Tensor } {
-    return { loss: this.addLoss(scores, 1), dscores: scores };
+  splitRows(a: Tensor, parts: number): Tensor {
+    return plainTensor(this.plain(a).offset, a.rows * parts, a.columns / parts);
+  }
+
+  joinRows(a: Tensor, parts: number): Tensor {
+    return plainTensor(this.plain(a).offset, a.rows / parts, a.columns * parts);
+  }
+
+  attend(memory: AttentionMemory<Tensor>, query: Tensor, gate: Tensor, t: number): AttentionStep<Tensor> {
+    return this.attention.attend(memory, query, gate, t);
+  }
+
+  attendBackward(
+    memory: AttentionMemory<Tensor>,
+    step: AttentionStep<Tensor>,
+    dcontext: Tensor,
+    dweights: Tensor | null,
+    dprojectedNext: Tensor | null,
+    t: number,
+  ): AttentionGradients<Tensor> {
+    return this.attention.attendBackward(memory, step, dcontext, dweights, dprojectedNext, t);
+  }
+
+  coverageLoss(weights: Tensor, factor: number): { loss: Tensor; dweights: Tensor } {
+    const { loss, dweights } = this.attention.coverageLoss(weights, this.context.weights, factor);
+    this.loss += loss;
+    return { loss: this.allocate(1, 1), dweights };
+  }
+
+  softmaxLoss(scores: Tensor, labelSmoothing = 0): { loss: Tensor; dscores: Tensor } {
+    this.rounded?.forget(scores.offset);
+    return { loss: this.addLoss(scores, labelSmoothing, 1), dscores: scores };
   }
 
   softmaxLossOnly(scores: Tensor): Tensor {
-    return this.addLoss(scores, 0);
+    return this.addLoss(scores, 0, 0);
   }
 
-  /** (M,1) as int32. */
-  argmax(a: Tensor): Tensor {
+  logSumExp(a: Tensor): Tensor {
     const out = this.allocate(a.rows, 1);
-    this.kernels.argmaxRows(a.offset, a.rows, a.columns, out.offset);
+    this.kernels.logSumExp(this.plain(a).offset, a.rows, a.columns, out.offset);
     return out;
   }
 
   /** The value goes straight to `loss`, in float64; the tensor stands for it. */
-  private addLoss(scores: Tensor, withGradient: 0 | 1): Tensor {
+  private addLoss(scores: Tensor, labelSmoothing: number, withGradient: 0 | 1): Tensor {
     this.loss += this.kernels.softmaxLoss(
       scores.offset,
       this.context.targets,
+      this.context.weights,
       scores.rows,
       scores.columns,
+      labelSmoothing,
       withGradient,
     );
     return this.allocate(1, 1);
   }
 
-  private inputRows(t: number): number {
-    return this.context.inputOf + this.plan.offset[t]! * 4;
+  /** The index through which a fused cell reads its input rows. */
+  private indexOf(x: Tensor): number {
+    return x.index || this.context.counting;
+  }
+
+  /** The tensor itself, or a copy of what it is a view of. */
+  plain(a: Tensor): Tensor {
+    if (!a.index) return a;
+    const out = { ...this.allocate(a.rows, a.columns), step: a.step };
+    this.kernels.gatherRows(a.offset, a.index, a.rows, a.columns, out.offset);
+    return out;
   }
 
   private stepResult(lane: string, step: number, rows: number, columns: number): Tensor {
@@ -235,8 +385,8 @@ export class CpuOps implements Ops<Tensor> {
     return gradientOf ? this.inSlot(gradientOf, rows, columns) : this.allocate(rows, columns);
   }
 
-  private inSlot(name: ParameterName, rows: number, columns: number): Tensor {
-    return { offset: this.context.gradientSlot(name), rows, columns, block: 0, step: -1, lane: null };
+  private inSlot(name: string, rows: number, columns: number): Tensor {
+    return plainTensor(this.context.gradientSlot(name), rows, columns);
   }
 
   private scratchFor(M: number, N: number, K: number): number {
@@ -249,7 +399,8 @@ export class CpuOps implements Ops<Tensor> {
 
   /** Where a product reads this tensor. */
   private operand(tensor: Tensor): number {
-    return this.rounded ? this.rounded.of(tensor) : tensor.offset;
+    const plain = this.plain(tensor);
+    return this.rounded ? this.rounded.of(plain) : plain.offset;
   }
 
   private preparedWeights(b: Tensor, use: WeightUse, N: number, K: number): number {
@@ -263,6 +414,14 @@ export class CpuOps implements Ops<Tensor> {
       this.prepared.set(key, prepared);
     }
     return prepared;
+  }
+
+  /** The result of a kernel over the elements of `a`, a tensor of the same time step. */
+  private elementWise(a: Tensor, kernel: (x: number, out: number, n: number) => void): Tensor {
+    const x = this.plain(a);
+    const out = { ...this.allocate(a.rows, a.columns), step: a.step };
+    kernel(x.offset, out.offset, a.rows * a.columns);
+    return out;
   }
 
   private allocate(rows: number, columns: number, capacityRows = rows): Tensor {

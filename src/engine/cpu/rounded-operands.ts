@@ -1,5 +1,5 @@
 /** Copies in bfloat16 of the tensors that products read, each made once a run. */
-import type { StepPlan } from '../../model/step-plan.js';
+import type { StepPlan } from '../../tensor/step-plan.js';
 import type { Arena, Tensor } from './arena.js';
 import type { Kernels } from './kernels.js';
 

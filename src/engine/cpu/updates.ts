@@ -1,37 +1,70 @@
 /**
- * The part of a training step that touches parameters instead of captions, on the WebAssembly kernels: Adam over the
- * summed gradient slots, and the watch for gradients that are not finite.
+ * The part of a training step that touches parameters instead of captions, on the WebAssembly kernels: the optimiser's
+ * rule over the summed gradient slots, and the watch for gradients that are not finite.
  */
-import type { AdamStep, SharedMemory } from '../engine.js';
+import { UserError } from '../../errors.js';
+import type { GradientSource, SharedMemory, Updates } from '../engine.js';
+import { changedArrays } from '../shared-memory.js';
 import type { Kernels } from './kernels.js';
 
 /**
- * Bytes at the start of every arena that hold the table of slot offsets which the Adam kernel reads. Every thread
- * writes the same values there when it makes its engine, so their order does not matter.
+ * Bytes at the start of every arena that hold the table of offsets which the kernels read: the accumulator's if there is
+ * one, the slots', then those of the parameters and what changes with them. Every thread writes the same values there
+ * when it makes its engine, so their order does not matter.
  */
-export const slotTableBytes = 4096;
-
-export interface Updates {
-  /** As `Engine.adam`. */
-  adam(step: AdamStep, from: number, to: number): void;
-  /** As `Engine.saveState`. */
-  saveState(from: number, to: number, at: number): void;
-  /** As `Engine.largestGradient`. */
-  largestGradient(shard: number, from: number, to: number): number;
-}
+export const offsetTableBytes = 8192;
 
 export function createUpdates(shared: SharedMemory, kernels: Kernels): Updates {
-  const { parameters, m, v, slots } = shared;
-  if (slots.length * 4 > slotTableBytes)
-    throw new Error(`${slots.length} shards, at most ${slotTableBytes / 4} expected`);
+  const { parameters, slots, average } = shared;
+  const states = Object.values(shared.states);
+  const accumulators = changedArrays(shared, 'accumulator');
+  const changed = changedArrays(shared, 'parameters');
+  const offsets = [...accumulators, ...slots, ...changed];
+  if (offsets.length * 4 > offsetTableBytes) {
+    const others = offsets.length - slots.length;
+    throw new UserError(`train.shards: ${slots.length}, but at most ${offsetTableBytes / 4 - others} fit.`);
+  }
   const table = shared.arenas[0]!;
-  new Uint32Array(shared.memory.buffer, table, slots.length).set(slots);
+  new Uint32Array(shared.memory.buffer, table, offsets.length).set(offsets);
+  const slotTable = table + accumulators.length * 4;
+  const changedTable = slotTable + slots.length * 4;
+  /** Where the offsets of what is summed stand, and how many they are. */
+  const summed = (source: GradientSource): readonly [at: number, count: number] =>
+    source === 'accumulated' ? [table, accumulators.length + slots.length] : [slotTable, slots.length];
   return {
-    adam({ stepSize, beta1, beta2, epsilon, divisor }, from, to) {
-      kernels.adam(parameters, m, v, table, slots.length, from, to, stepSize, beta1, beta2, epsilon, divisor);
+    update(step, source, from, to) {
+      const { stepSize, divisor, limit, decay } = step;
+      const [at, count] = summed(source);
+      const range = [at, count, from, to, divisor, limit, decay] as const;
+      switch (step.rule) {
+        case 'adam': {
+          const [m, v] = states as [number, number];
+          const { beta1, beta2, epsilon, keep } = step;
+          kernels.adam(parameters, m, v, ...range, keep, stepSize, beta1, beta2, epsilon);
+          return;
+        }
+        case 'momentum':
+          kernels.momentum(parameters, states[0]!, ...range, stepSize, step.momentum, step.nesterov ? 1 : 0);
+          return;
+        case 'rmsprop':
+          kernels.rootOfSquares(parameters, states[0]!, ...range, stepSize, step.alpha, 1 - step.alpha, step.epsilon);
+          return;
+        case 'adagrad':
+          kernels.rootOfSquares(parameters, states[0]!, ...range, stepSize, 1, 1, step.epsilon);
+          return;
+      }
     },
-    saveState(from, to, at) {
-      kernels.saveState(parameters, m, v, table, slots.length, from, to, at);
+    accumulate(source, from, to) {
+      kernels.addSlots(accumulators[0]!, ...summed(source), from, to);
+    },
+    moveAverage(keep, from, to) {
+      kernels.moveAverage(average!, parameters, from, to, keep);
+    },
+    squaredGradient: (source, from, to) => kernels.sumOfSquares(...summed(source), from, to),
+    squaredParameters: (from, to) => kernels.sumOfSquares(changedTable, 1, from, to),
+    saveState(arrays, from, to, at) {
+      const [copied, count] = arrays === 'accumulator' ? [table, 1] : [changedTable, changed.length];
+      kernels.saveState(copied, count, slotTable, slots.length, from, to, at);
     },
     largestGradient: (shard, from, to) => kernels.largestMagnitude(slots[shard]! + from * 4, to - from),
   };

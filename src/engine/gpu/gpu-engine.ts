@@ -1,10 +1,12 @@
 /** The engine on gpu.js: each program is one compiled plan, on a GPU by WebGPU, in WebAssembly, or in plain JavaScript. */
-import { type Parameters, parameterViews } from '../../model/parameters.js';
-import type { StepPlan } from '../../model/step-plan.js';
+import { namedViews } from '../../tensor/layout.js';
+import type { Matrix, Named } from '../../tensor/matrix.js';
+import type { ProgramSpec } from '../../tensor/model-spec.js';
+import type { StepPlan } from '../../tensor/step-plan.js';
 import { loadKernels } from '../cpu/kernels.js';
 import { createUpdates } from '../cpu/updates.js';
-import type { Engine, Executable, Matrix, Program, RunRequest, RunResult, SharedMemory, Tensors } from '../engine.js';
-import { flatView } from '../shared-memory.js';
+import type { Engine, Executable, ParameterValues, RunRequest, RunResult, SharedMemory } from '../engine.js';
+import { keptParameters, parametersOf, trainedView } from '../shared-memory.js';
 import { describeGpu, type GpuMode } from './description.js';
 import { holdDevice } from './device.js';
 import { GPU } from './gpu-js.js';
@@ -20,7 +22,7 @@ export async function createGpuEngine(mode: GpuMode, shared: SharedMemory): Prom
     gpu: new GPU({ mode }),
     mode,
     guard: device ? (work) => device.guard(work) : (work) => work,
-    layout: shared.parameterLayout,
+    layout: shared.layout,
   };
   const programs: GpuExecutable[] = [];
   return {
@@ -45,27 +47,30 @@ export async function createGpuEngine(mode: GpuMode, shared: SharedMemory): Prom
 /** A program and its traces, one for each shape of plan it meets: training has one shape, decoding one or two more. */
 class GpuExecutable implements Executable {
   private readonly traces = new Map<string, TracedProgram>();
-  private readonly parameters: Parameters<Float32Array>;
-  private readonly slots: readonly Parameters<Float32Array>[];
+  private readonly parameters: Partial<Record<ParameterValues, Named<Float32Array>>> = {};
+  private readonly slots: readonly Named<Float32Array>[];
 
   constructor(
     private readonly context: GpuContext,
-    private readonly program: Program,
+    private readonly program: ProgramSpec,
     shared: SharedMemory,
   ) {
-    const views = (offset: number) => parameterViews(flatView(shared, offset) as Float32Array, shared.parameterLayout);
-    this.parameters = views(shared.parameters);
-    this.slots = shared.slots.map(views);
+    const { layout } = shared;
+    for (const values of keptParameters(shared)) {
+      this.parameters[values] = namedViews(parametersOf(shared, values) as Float32Array, layout);
+    }
+    this.slots = shared.slots.map((offset) => namedViews(trainedView(shared, offset) as Float32Array, layout));
   }
 
-  async run({ shard, plan, tensors }: RunRequest): Promise<RunResult> {
-    const key = shapeKey(plan, tensors);
+  async run({ shard, ...request }: RunRequest): Promise<RunResult> {
+    const { plan, inputs, parameters = 'live' } = request;
+    const key = shapeKey(plan, inputs);
     let trace = this.traces.get(key);
     if (!trace) {
-      trace = new TracedProgram(this.context, this.program, plan, tensors);
+      trace = new TracedProgram(this.context, this.program, plan, inputs);
       this.traces.set(key, trace);
     }
-    return trace.run(this.parameters, plan, tensors, this.slots[shard]!);
+    return trace.run(this.parameters[parameters]!, request, this.slots[shard]!);
   }
 
   async dispose(): Promise<void> {
@@ -73,7 +78,7 @@ class GpuExecutable implements Executable {
   }
 }
 
-function shapeKey(plan: StepPlan, tensors: Tensors<Matrix>): string {
-  const given = Object.entries(tensors).map(([name, { rows, columns }]) => `${name} ${rows}x${columns}`);
-  return [plan.rows, plan.steps, plan.tokens, plan.inputs, ...given].join();
+function shapeKey({ rows, steps, tokens, inputs, weights }: StepPlan, given: Named<Matrix>): string {
+  const shapes = Object.entries(given).map(([name, matrix]) => `${name} ${matrix.rows}x${matrix.columns}`);
+  return [rows, steps, tokens, inputs, weights !== null, ...shapes].join();
 }

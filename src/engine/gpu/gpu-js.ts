@@ -1,6 +1,6 @@
 /** The parts of gpu.js and of WebGPU that the engine uses and gpu.js's own types leave out or leave open. */
 import { type GPU, Input } from 'gpu.js';
-import type { NumberArray } from '../engine.js';
+import type { NumberArray } from '../../tensor/matrix.js';
 import type { GpuTensor } from './graph.js';
 
 export interface WebGpuAdapterInfo {

@@ -2,12 +2,11 @@
  * What a program does, written down before any gpu.js kernel is made: inputs, and calls of kernels on them. Knowing the
  * whole allows leaving out what no result needs, doing the same call only once, and uploading only the inputs in use.
  */
+import type { Shape } from '../../tensor/matrix.js';
 import type { KernelFunction } from './kernels.js';
 
 /** A matrix that a program computes or is given. */
-export interface GpuTensor {
-  readonly rows: number;
-  readonly columns: number;
+export interface GpuTensor extends Shape {
   /** Its name among the inputs, or the call that makes it. */
   readonly source: string | KernelCall;
 }

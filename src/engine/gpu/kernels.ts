@@ -168,6 +168,37 @@ export function add(this: KernelScope, a: Matrix, b: Matrix): number {
   return a[this.thread.y]![this.thread.x]! + b[this.thread.y]![this.thread.x]!;
 }
 
+export function multiply(this: KernelScope, a: Matrix, b: Matrix): number {
+  return a[this.thread.y]![this.thread.x]! * b[this.thread.y]![this.thread.x]!;
+}
+
+/** factor·a + shift. */
+export function scaleShift(this: KernelScope, a: Matrix, factor: number, shift: number): number {
+  return factor * a[this.thread.y]![this.thread.x]! + shift;
+}
+
+/** sigmoid(a) = (1 + tanh(a/2)) / 2. */
+export function sigmoid(this: KernelScope, a: Matrix): number {
+  return 0.5 + 0.5 * hyperbolicTangent(0.5 * a[this.thread.y]![this.thread.x]!);
+}
+
+/** Each row of (M,N) times its number in (M,1). */
+export function timesColumn(this: KernelScope, a: Matrix, column: Matrix): number {
+  return a[this.thread.y]![this.thread.x]! * column[this.thread.y]![0]!;
+}
+
+/** Columns of `a` from column `first` on. */
+export function columnsFrom(this: KernelScope, a: Matrix, first: number): number {
+  return a[this.thread.y]![first + this.thread.x]!;
+}
+
+/** `b` to the right of `a`, which has `columns` columns. */
+export function besides(this: KernelScope<'columns'>, a: Matrix, b: Matrix): number {
+  const x = this.thread.x;
+  if (x < this.constants.columns) return a[this.thread.y]![x]!;
+  return b[this.thread.y]![x - this.constants.columns]!;
+}
+
 /** The gradient of c from above and through h = o·tanh(c): dcNext + dh·o·(1 - tanh²c). */
 export function lstmCellStateGradient(
   this: KernelScope<'hidden'>,
@@ -223,27 +254,36 @@ export function crossEntropy(this: KernelScope, scores: Matrix, normaliser: Matr
   return normaliser[y]![0]! - scores[y]![target]!;
 }
 
-/** softmax(scores) less one at the target, zero in rows whose target is -1. */
-export function crossEntropyGradient(this: KernelScope, scores: Matrix, normaliser: Matrix, targets: Matrix): number {
+/** As `crossEntropy`, of the target with 1 - smoothing and of each word with smoothing / columns. */
+export function smoothedCrossEntropy(
+  this: KernelScope<'columns'>,
+  scores: Matrix,
+  normaliser: Matrix,
+  targets: Matrix,
+  smoothing: number,
+): number {
+  const y = this.thread.y;
+  const target = targets[y]![0]!;
+  if (target < 0) return 0;
+  let below = 0;
+  for (let x = 0; x < this.constants.columns; x++) below += normaliser[y]![0]! - scores[y]![x]!;
+  return (1 - smoothing) * (normaliser[y]![0]! - scores[y]![target]!) + (smoothing * below) / this.constants.columns;
+}
+
+/** softmax(scores) less `onEach`, and less `onTarget` at the target; zero in rows whose target is -1. */
+export function crossEntropyGradient(
+  this: KernelScope,
+  scores: Matrix,
+  normaliser: Matrix,
+  targets: Matrix,
+  onTarget: number,
+  onEach: number,
+): number {
   const y = this.thread.y;
   const x = this.thread.x;
   const target = targets[y]![0]!;
   if (target < 0) return 0;
   const probability = Math.exp(scores[y]![x]! - normaliser[y]![0]!);
-  if (x === target) return probability - 1;
-  return probability;
-}
-
-/** The column of the largest element of each row (M,1), the first of equals. */
-export function largestColumn(this: KernelScope<'columns'>, a: Matrix): number {
-  const y = this.thread.y;
-  let best = 0;
-  let largest = a[y]![0]!;
-  for (let x = 1; x < this.constants.columns; x++) {
-    if (a[y]![x]! > largest) {
-      largest = a[y]![x]!;
-      best = x;
-    }
-  }
-  return best;
+  if (x === target) return probability - onEach - onTarget;
+  return probability - onEach;
 }

@@ -36,22 +36,26 @@ function unavailable(mode: GpuMode, reason: string): GpuAvailability {
 const longestMs = 20_000;
 
 /**
- * Prints the adapter's properties as JSON, or null. In a process of its own, because Dawn writes what it misses straight
- * to stderr, and because a broken graphics driver can bring down the process that loads it.
+ * Writes the adapter's properties as JSON, or null, to a pipe of its own: whatever else runs there may print. In a process
+ * of its own, because Dawn writes what it misses straight to stderr, and because a broken graphics driver can bring down
+ * the process that loads it.
  */
 const script = `
+import { writeSync } from 'node:fs';
 const { create } = await import(process.argv[1]);
 const adapter = await create([]).requestAdapter();
 const { vendor, architecture, description, isFallbackAdapter } = adapter?.info ?? {};
 const answer = adapter && { vendor, architecture, description, isFallbackAdapter };
-process.stdout.write(JSON.stringify(answer ?? null), () => process.exit(0));
+writeSync(3, JSON.stringify(answer ?? null));
+process.exit(0);
 `;
 
 async function probeWebGpu(): Promise<GpuAvailability> {
-  const { code, signal, stdout, stderr } = await runScript();
+  const { code, signal, answer, stderr } = await runScript();
   if (signal !== null) return unavailable('webgpu', `the WebGPU library ended with ${signal}`);
   if (code !== 0) return unavailable('webgpu', reasonIn(stderr));
-  const info = JSON.parse(stdout) as WebGpuAdapterInfo | null;
+  if (answer === '') return unavailable('webgpu', 'the process that looks for adapters ended without an answer');
+  const info = JSON.parse(answer) as WebGpuAdapterInfo | null;
   if (info === null) return unavailable('webgpu', 'no WebGPU adapter: no GPU with a Vulkan driver was found');
   return { mode: 'webgpu', available: true, adapter: adapterName(info), hardware: isHardware(info), reason: null };
 }
@@ -59,7 +63,7 @@ async function probeWebGpu(): Promise<GpuAvailability> {
 interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
-  readonly stdout: string;
+  readonly answer: string;
   readonly stderr: string;
 }
 
@@ -67,20 +71,20 @@ function runScript(): Promise<Ended> {
   const library = pathToFileURL(createRequire(import.meta.url).resolve('webgpu')).href;
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', script, library], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       timeout: longestMs,
       killSignal: 'SIGKILL',
     });
-    let stdout = '';
+    let answer = '';
     let stderr = '';
-    child.stdout.on('data', (chunk) => {
-      stdout += chunk;
+    child.stdio[3]!.on('data', (chunk) => {
+      answer += chunk;
     });
-    child.stderr.on('data', (chunk) => {
+    child.stderr!.on('data', (chunk) => {
       stderr += chunk;
     });
-    child.on('error', (error) => resolve({ code: 1, signal: null, stdout, stderr: error.message }));
-    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+    child.on('error', (error) => resolve({ code: 1, signal: null, answer, stderr: error.message }));
+    child.on('close', (code, signal) => resolve({ code, signal, answer, stderr }));
   });
 }
 

@@ -1,9 +1,12 @@
 /** A program for plans of one shape, as one gpu.js pipeline: traced and compiled at its first run. */
 import type { IPipelineRunShortcut } from 'gpu.js';
 import { TrainingError } from '../../errors.js';
-import { type ParameterLayout, type ParameterName, type Parameters, parameterNames } from '../../model/parameters.js';
-import type { StepPlan } from '../../model/step-plan.js';
-import type { Matrix, NumberArray, Program, RunResult, TensorName, Tensors } from '../engine.js';
+import { type DropoutMask, fillDropoutMask } from '../../tensor/dropout-mask.js';
+import { type Layout, trainedPlaces } from '../../tensor/layout.js';
+import type { Matrix, Named, NumberArray, Shape } from '../../tensor/matrix.js';
+import type { ProgramSpec } from '../../tensor/model-spec.js';
+import type { StepPlan } from '../../tensor/step-plan.js';
+import type { RunRequest, RunResult } from '../engine.js';
 import type { GpuMode } from './description.js';
 import { copyRows, type Gpu, matrixArgument } from './gpu-js.js';
 import { GpuOps } from './gpu-ops.js';
@@ -20,7 +23,7 @@ export interface GpuContext {
   readonly mode: GpuMode;
   /** Waits for a pipeline; on webgpu, rejects when the device fails. */
   readonly guard: <R>(work: Promise<R>) => Promise<R>;
-  readonly layout: ParameterLayout;
+  readonly layout: Layout;
 }
 
 export class TracedProgram {
@@ -28,29 +31,37 @@ export class TracedProgram {
   private readonly results: ReadonlyMap<string, GpuTensor>;
   private readonly pipeline: IPipelineRunShortcut;
 
-  /** @param plan and `tensors` give their shapes; each run brings its own values */
+  private readonly withoutGradient: readonly string[];
+  private readonly masks: ReadonlyMap<string, DropoutMask>;
+
+  /** @param plan and `inputs` give their shapes; each run brings its own values */
   constructor(
     private readonly context: GpuContext,
-    program: Program,
+    program: ProgramSpec,
     plan: StepPlan,
-    tensors: Tensors<Matrix>,
+    inputs: Named<Matrix>,
   ) {
     const graph = new Graph();
-    const parameters = Object.fromEntries(
-      context.layout.places.map(({ name, shape: [first, second] }) => [
-        name,
-        second === undefined ? graph.input(name, 1, first!) : graph.input(name, first!, second),
-      ]),
-    ) as Record<ParameterName, GpuTensor>;
-    const given: Partial<Record<TensorName, GpuTensor>> = {};
-    for (const [name, { rows, columns }] of entries(tensors)) given[name] = graph.input(name, rows, columns);
-
-    const { loss, gradients, tensors: returned } = program(new GpuOps(graph, plan), parameters, given);
+    const { places } = context.layout;
+    const parameters = places.map(({ name, rows, columns }) => [name, graph.input(name, rows, columns)]);
+    const given = Object.entries(inputs).map(([name, { rows, columns }]) => [
+      name,
+      graph.input(inputPrefix + name, rows, columns),
+    ]);
+    const ops = new GpuOps(graph, plan, plan.weights !== null);
+    const { loss, gradients, tensors } = program.run(
+      ops,
+      Object.fromEntries(parameters) as Named<GpuTensor>,
+      Object.fromEntries(given) as Named<GpuTensor>,
+    );
+    this.masks = ops.masks;
     const results = new Map<string, GpuTensor>();
     if (loss) results.set('loss', loss);
-    if (gradients) for (const name of parameterNames) results.set(gradientKey(name), gradients[name]);
-    for (const [name, tensor] of entries(returned ?? {})) results.set(name, tensor);
+    for (const [name, tensor] of Object.entries(gradients ?? {})) results.set(gradientPrefix + name, tensor);
+    for (const [name, tensor] of Object.entries(tensors ?? {})) results.set(tensorPrefix + name, tensor);
     this.results = results;
+    const trained = gradients ? trainedPlaces(context.layout).map(({ name }) => name) : [];
+    this.withoutGradient = trained.filter((name) => !gradients?.[name]);
 
     const needed = graph.needed([...results.values()]);
     this.inputs = needed.filter((tensor) => typeof tensor.source === 'string');
@@ -59,43 +70,46 @@ export class TracedProgram {
 
   /** `slot` receives the gradients, if the program has any. */
   async run(
-    parameters: Parameters<Float32Array>,
-    plan: StepPlan,
-    tensors: Tensors<Matrix>,
-    slot: Parameters<Float32Array>,
+    parameters: Named<Float32Array>,
+    { plan, inputs, draws }: Omit<RunRequest, 'shard'>,
+    slot: Named<Float32Array>,
   ): Promise<RunResult> {
-    const fromPlan = planInputs(plan, this.vocabSize());
-    const valuesOf = (name: string): NumberArray => {
-      if (isPlanInput(name)) return fromPlan[name]();
-      return parameters[name as ParameterName] ?? tensors[name as TensorName]!.data;
+    const fromPlan = planInputs(plan);
+    const valuesOf = (name: string, { rows, columns }: Shape): NumberArray => {
+      if (isPlanInput(name)) return fromPlan[name](rows);
+      const mask = this.masks.get(name);
+      if (mask) {
+        if (!draws) throw new Error(`a run without random numbers asks for the mask of ${mask.place}`);
+        const values = new Float32Array(rows * columns);
+        fillDropoutMask(values, mask, plan, draws);
+        return values;
+      }
+      return parameters[name] ?? inputs[name.slice(inputPrefix.length)]!.data;
     };
-    const values = this.inputs.map((tensor) => matrixArgument(valuesOf(tensor.source as string), tensor));
+    const values = this.inputs.map((tensor) => matrixArgument(valuesOf(tensor.source as string, tensor), tensor));
     const results = (await this.context.guard(this.pipeline(...values))) as Record<string, readonly Float32Array[]>;
     this.checkExecutor();
 
-    const returned: Partial<Record<TensorName, Matrix>> = {};
+    for (const name of this.withoutGradient) slot[name]!.fill(0);
+    const tensors: Record<string, Matrix> = {};
     let loss = 0;
     for (const [key, { rows, columns }] of this.results) {
       const result = results[key]!;
       if (key === 'loss') {
         for (const row of result) loss += row[0]!;
       } else if (key.startsWith(gradientPrefix)) {
-        copyRows(result, columns, slot[key.slice(gradientPrefix.length) as ParameterName]);
+        copyRows(result, columns, slot[key.slice(gradientPrefix.length)]!);
       } else {
         const data = new Float32Array(rows * columns);
         copyRows(result, columns, data);
-        returned[key as TensorName] = { rows, columns, data };
+        tensors[key.slice(tensorPrefix.length)] = { rows, columns, data };
       }
     }
-    return { loss, tensors: returned };
+    return { loss, tensors };
   }
 
   dispose(): Promise<void> {
     return this.pipeline.destroy();
-  }
-
-  private vocabSize(): number {
-    return this.context.layout.places.find(({ name }) => name === 'W_embed')!.shape[0]!;
   }
 
   /** gpu.js falls back to a slower executor without an error; what was asked for has to run, or nothing. */
@@ -110,12 +124,7 @@ export class TracedProgram {
   }
 }
 
+// Keep apart what is named by the model in different roles.
+const inputPrefix = 'input ';
 const gradientPrefix = 'gradient of ';
-
-function gradientKey(name: ParameterName): string {
-  return gradientPrefix + name;
-}
-
-function entries<V>(record: Readonly<Partial<Record<TensorName, V>>>): [TensorName, V][] {
-  return Object.entries(record) as [TensorName, V][];
-}
+const tensorPrefix = 'result ';

@@ -1,20 +1,20 @@
 /** The float64 engine: golden values, gradient checks and the measure of the other engines. */
-import { type ParameterName, parameterNames, parameterViews } from '../../model/parameters.js';
+import { namedViews } from '../../tensor/layout.js';
+import type { Named } from '../../tensor/matrix.js';
+import type { ProgramSpec } from '../../tensor/model-spec.js';
 import type {
-  AdamStep,
   Engine,
   EngineDescription,
   Executable,
-  Matrix,
-  Program,
+  ParameterValues,
   RunRequest,
   RunResult,
   SharedMemory,
-  TensorName,
-  Tensors,
 } from '../engine.js';
-import { flatView, numbersAt } from '../shared-memory.js';
-import { matrix, type ReferenceMatrix, ReferenceOps } from './reference-ops.js';
+import { keptParameters, parametersOf, trainedView } from '../shared-memory.js';
+import { matrix, type ReferenceMatrix } from './reference-matrix.js';
+import { ReferenceOps } from './reference-ops.js';
+import { referenceUpdates } from './reference-updates.js';
 
 export const referenceDescription: EngineDescription = {
   engine: 'reference',
@@ -25,90 +25,54 @@ export const referenceDescription: EngineDescription = {
 };
 
 export function createReferenceEngine(shared: SharedMemory): Engine {
-  const parameters = flatView(shared, shared.parameters) as Float64Array;
-  const m = flatView(shared, shared.m) as Float64Array;
-  const v = flatView(shared, shared.v) as Float64Array;
-  const slots = shared.slots.map((offset) => flatView(shared, offset) as Float64Array);
   return {
     description: referenceDescription,
     planKind: 'packed',
-    prepare: (program) => new ReferenceExecutable(program, shared, parameters, slots),
-    adam: (step, from, to) => adam(step, parameters, m, v, slots, from, to),
-    saveState(from, to, at) {
-      const saved = numbersAt(shared, at, 3 * (to - from));
-      [parameters, m, v].forEach((values, i) => {
-        saved.set(values.subarray(from, to), i * (to - from));
-      });
-    },
-    largestGradient: (shard, from, to) => largestMagnitude(slots[shard]!, from, to),
+    prepare: (program) => new ReferenceExecutable(program, shared),
+    ...referenceUpdates(shared),
     dispose: () => {},
   };
 }
 
 class ReferenceExecutable implements Executable {
-  private readonly parameters: Record<ParameterName, ReferenceMatrix>;
+  private readonly parameters: Partial<Record<ParameterValues, Named<ReferenceMatrix>>> = {};
+  private readonly slots: readonly Float64Array[];
 
   constructor(
-    private readonly program: Program,
+    private readonly program: ProgramSpec,
     private readonly shared: SharedMemory,
-    flat: Float64Array,
-    private readonly slots: readonly Float64Array[],
   ) {
-    const views = parameterViews(flat, shared.parameterLayout);
-    this.parameters = Object.fromEntries(
-      shared.parameterLayout.places.map(({ name, shape }) => [name, matrix(...matrixShape(shape), views[name])]),
-    ) as Record<ParameterName, ReferenceMatrix>;
+    const { layout } = shared;
+    for (const values of keptParameters(shared)) {
+      const views = namedViews(parametersOf(shared, values) as Float64Array, layout);
+      const matrices = layout.places.map(({ name, rows, columns }) => [name, matrix(rows, columns, views[name]!)]);
+      this.parameters[values] = Object.fromEntries(matrices);
+    }
+    this.slots = shared.slots.map((offset) => trainedView(shared, offset) as Float64Array);
   }
 
-  run({ shard, plan, tensors }: RunRequest): RunResult {
+  run({ shard, plan, inputs, draws, parameters = 'live' }: RunRequest): RunResult {
+    const slot = this.slots[shard]!;
     if (plan.tokens === 0) {
-      this.slots[shard]!.fill(0);
+      if (this.program.hasGradients) slot.fill(0);
       return { loss: 0, tensors: {} };
     }
-    const given: Partial<Record<TensorName, ReferenceMatrix>> = {};
-    for (const [name, { rows, columns, data }] of Object.entries(tensors) as [TensorName, Matrix][]) {
-      given[name] = matrix(rows, columns, Float64Array.from(data));
+    const given = Object.entries(inputs).map(([name, { rows, columns, data }]) => [
+      name,
+      matrix(rows, columns, Float64Array.from(data)),
+    ]);
+    const { loss, gradients, tensors } = this.program.run(
+      new ReferenceOps(plan, draws),
+      this.parameters[parameters]!,
+      Object.fromEntries(given) as Named<ReferenceMatrix>,
+    );
+    if (gradients) {
+      for (const [name, view] of Object.entries(namedViews(slot, this.shared.layout))) {
+        const gradient = gradients[name];
+        if (gradient) view.set(gradient.data);
+        else view.fill(0);
+      }
     }
-    const outputs = this.program(new ReferenceOps(plan), this.parameters, given);
-    if (outputs.gradients) {
-      const slot = parameterViews(this.slots[shard]!, this.shared.parameterLayout);
-      for (const name of parameterNames) slot[name].set(outputs.gradients[name].data);
-    }
-    return { loss: outputs.loss?.data[0] ?? 0, tensors: (outputs.tensors ?? {}) as Tensors<Matrix> };
+    return { loss: loss?.data[0] ?? 0, tensors: tensors ?? {} };
   }
-}
-
-function matrixShape(shape: readonly number[]): [number, number] {
-  return shape.length === 1 ? [1, shape[0]!] : [shape[0]!, shape[1]!];
-}
-
-/** Adam (Kingma and Ba 2015) in the form of CS231n's optim.py: epsilon is added to the uncorrected root. */
-function adam(
-  step: AdamStep,
-  parameters: Float64Array,
-  m: Float64Array,
-  v: Float64Array,
-  slots: readonly Float64Array[],
-  from: number,
-  to: number,
-): void {
-  const { stepSize, beta1, beta2, epsilon, divisor } = step;
-  for (let i = from; i < to; i++) {
-    let sum = 0;
-    for (const slot of slots) sum += slot[i]!;
-    const g = sum / divisor;
-    m[i] = beta1 * m[i]! + (1 - beta1) * g;
-    v[i] = beta2 * v[i]! + (1 - beta2) * g * g;
-    parameters[i]! -= (stepSize * m[i]!) / (Math.sqrt(v[i]!) + epsilon);
-  }
-}
-
-function largestMagnitude(values: Float64Array, from: number, to: number): number {
-  let largest = 0;
-  for (let i = from; i < to; i++) {
-    const magnitude = Math.abs(values[i]!);
-    if (!(magnitude <= largest)) largest = magnitude;
-    if (Number.isNaN(magnitude)) return Number.NaN;
-  }
-  return largest;
 }

@@ -2,29 +2,27 @@
  * The operations in plain TypeScript and float64, each written to be read: the yardstick of the other engines. Every
  * operation allocates its result; nothing is reused and nothing is reordered for speed.
  */
-
-import type { StepPlan } from '../../model/step-plan.js';
-import type { GradientOptions, MatmulOptions, Ops } from '../engine.js';
-
-export interface ReferenceMatrix {
-  readonly rows: number;
-  readonly columns: number;
-  readonly data: Float64Array<ArrayBufferLike>;
-}
+import type { Draws } from '../../tensor/draws.js';
+import { type DropoutMask, fillDropoutMask, maskRowCount } from '../../tensor/dropout-mask.js';
+import type {
+  AttentionGradients,
+  AttentionMemory,
+  AttentionStep,
+  GradientOptions,
+  MatmulOptions,
+  Ops,
+} from '../../tensor/ops.js';
+import type { StepPlan } from '../../tensor/step-plan.js';
+import { attend, attendBackward, coverageLoss } from './reference-attention.js';
+import { matrix, type ReferenceMatrix, sigmoid } from './reference-matrix.js';
 
 type M = ReferenceMatrix;
 
-export function matrix(
-  rows: number,
-  columns: number,
-  data: Float64Array<ArrayBufferLike> = new Float64Array(rows * columns),
-): M {
-  if (data.length !== rows * columns) throw new Error(`${data.length} elements for a (${rows},${columns}) matrix`);
-  return { rows, columns, data };
-}
-
 export class ReferenceOps implements Ops<M> {
-  constructor(readonly plan: StepPlan) {}
+  constructor(
+    readonly plan: StepPlan,
+    private readonly draws?: Draws,
+  ) {}
 
   matmul(a: M, b: M, options: MatmulOptions<M> = {}): M {
     const { transposeA = false, transposeB = false, bias } = options;
@@ -52,8 +50,68 @@ export class ReferenceOps implements Ops<M> {
     return out;
   }
 
+  accumulate(into: M, a: M): M {
+    return this.add(into, a);
+  }
+
+  add(a: M, b: M): M {
+    return each(a, (value, i) => value + b.data[i]!);
+  }
+
+  multiply(a: M, b: M): M {
+    return each(a, (value, i) => value * b.data[i]!);
+  }
+
+  scale(a: M, factor: number): M {
+    return each(a, (value) => factor * value);
+  }
+
+  oneMinus(a: M): M {
+    return each(a, (value) => 1 - value);
+  }
+
+  sigmoid(a: M): M {
+    return each(a, sigmoid);
+  }
+
+  tanh(a: M): M {
+    return each(a, Math.tanh);
+  }
+
+  addRow(a: M, row: M): M {
+    return each(a, (value, i) => value + row.data[i % a.columns]!);
+  }
+
+  columnsOf(a: M, first: number, count: number): M {
+    const out = matrix(a.rows, count);
+    for (let r = 0; r < a.rows; r++) {
+      out.data.set(a.data.subarray(r * a.columns + first, r * a.columns + first + count), r * count);
+    }
+    return out;
+  }
+
+  joinColumns(parts: readonly M[]): M {
+    const { rows } = parts[0]!;
+    const columns = parts.reduce((sum, part) => sum + part.columns, 0);
+    const out = matrix(rows, columns);
+    let first = 0;
+    for (const part of parts) {
+      for (let r = 0; r < rows; r++) {
+        out.data.set(part.data.subarray(r * part.columns, (r + 1) * part.columns), r * columns + first);
+      }
+      first += part.columns;
+    }
+    return out;
+  }
+
   zeros(rows: number, columns: number): M {
     return matrix(rows, columns);
+  }
+
+  padRows(a: M, rows: number): M {
+    const out = matrix(rows, a.columns);
+    out.data.set(a.data);
+    return out;
   }
 
   firstRows(a: M, rows: number): M {
@@ -94,6 +152,16 @@ export class ReferenceOps implements Ops<M> {
     return out;
   }
 
+  inputRows(x: M, t: number): M {
+    const { offset, live, inputOf } = this.plan;
+    const out = matrix(live[t]!, x.columns);
+    for (let r = 0; r < out.rows; r++) {
+      const input = inputOf[offset[t]! + r]!;
+      out.data.set(x.data.subarray(input * x.columns, (input + 1) * x.columns), r * x.columns);
+    }
+    return out;
+  }
+
   sumByInput(packed: M): M {
     const { columns } = packed;
     const out = matrix(this.plan.inputs, columns);
@@ -103,23 +171,25 @@ export class ReferenceOps implements Ops<M> {
     return out;
   }
 
-  rnnCell(t: number, x: M, recurrent: M): M {
-    const a = this.preActivation(t, x, recurrent);
-    return matrix(a.rows, a.columns, a.data.map(Math.tanh));
+  dropoutMask(mask: DropoutMask): M {
+    if (!this.draws) throw new Error(`a run without random numbers asks for the mask of ${mask.place}`);
+    const out = matrix(maskRowCount(this.plan, mask.of), mask.columns);
+    fillDropoutMask(out.data, mask, this.plan, this.draws);
+    return out;
+  }
+
+  rnnCell(x: M, recurrent: M): M {
+    return this.tanh(this.add(x, recurrent));
   }
 
   rnnCellBackward(h: M, dh: M, dhNext: M | null): M {
     const total = addFirstRows(dh, dhNext);
-    return matrix(
-      h.rows,
-      h.columns,
-      h.data.map((value, i) => (1 - value * value) * total.data[i]!),
-    );
+    return each(h, (value, i) => (1 - value * value) * total.data[i]!);
   }
 
-  lstmCell(t: number, x: M, recurrent: M, prevC: M): { h: M; c: M; gates: M } {
+  lstmCell(x: M, recurrent: M, prevC: M): { h: M; c: M; gates: M } {
     const H = prevC.columns;
-    const gates = this.preActivation(t, x, recurrent);
+    const gates = this.add(x, recurrent);
     const h = matrix(gates.rows, H);
     const c = matrix(gates.rows, H);
     for (let r = 0; r < gates.rows; r++) {
@@ -167,18 +237,51 @@ export class ReferenceOps implements Ops<M> {
     return { da, dc };
   }
 
-  softmaxLoss(scores: M): { loss: M; dscores: M } {
+  splitRows(a: M, parts: number): M {
+    return matrix(a.rows * parts, a.columns / parts, a.data);
+  }
+
+  joinRows(a: M, parts: number): M {
+    return matrix(a.rows / parts, a.columns * parts, a.data);
+  }
+
+  attend(memory: AttentionMemory<M>, query: M, gate: M, _t: number): AttentionStep<M> {
+    return attend(memory, query, gate);
+  }
+
+  attendBackward(
+    memory: AttentionMemory<M>,
+    step: AttentionStep<M>,
+    dcontext: M,
+    dweights: M | null,
+    dprojectedNext: M | null,
+    _t: number,
+  ): AttentionGradients<M> {
+    return attendBackward(memory, step, dcontext, dweights, dprojectedNext);
+  }
+
+  coverageLoss(weights: M, factor: number): { loss: M; dweights: M } {
+    return coverageLoss(this.plan, weights, factor);
+  }
+
+  softmaxLoss(scores: M, labelSmoothing = 0): { loss: M; dscores: M } {
     const dscores = matrix(scores.rows, scores.columns);
     const loss = matrix(1, 1);
     const V = scores.columns;
     this.plan.targets.forEach((target, row) => {
       if (target < 0) return;
+      const weight = this.plan.weights?.[row] ?? 1;
       const rowScores = scores.data.subarray(row * V, (row + 1) * V);
       const largest = rowScores.reduce((a, b) => Math.max(a, b), -Infinity);
       const sum = rowScores.reduce((total, score) => total + Math.exp(score - largest), 0);
-      loss.data[0]! += Math.log(sum) - (rowScores[target]! - largest);
-      for (let j = 0; j < V; j++) dscores.data[row * V + j] = Math.exp(rowScores[j]! - largest) / sum;
-      dscores.data[row * V + target]! -= 1;
+      const onTarget = 1 - labelSmoothing;
+      const onEach = labelSmoothing / V;
+      const below = labelSmoothing > 0 ? rowScores.reduce((total, score) => total + (score - largest), 0) : 0;
+      loss.data[0]! += weight * (Math.log(sum) - onTarget * (rowScores[target]! - largest) - onEach * below);
+      for (let j = 0; j < V; j++) {
+        dscores.data[row * V + j] = (weight * Math.exp(rowScores[j]! - largest)) / sum - weight * onEach;
+      }
+      dscores.data[row * V + target]! -= weight * onTarget;
     });
     return { loss, dscores };
   }
@@ -187,27 +290,20 @@ export class ReferenceOps implements Ops<M> {
     return this.softmaxLoss(scores).loss;
   }
 
-  argmax(a: M): M {
+  logSumExp(a: M): M {
     const out = matrix(a.rows, 1);
     for (let r = 0; r < a.rows; r++) {
       const row = a.data.subarray(r * a.columns, (r + 1) * a.columns);
-      let best = 0;
-      for (let j = 1; j < row.length; j++) if (row[j]! > row[best]!) best = j;
-      out.data[r] = best;
+      const largest = row.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
+      out.data[r] = largest + Math.log(row.reduce((sum, score) => sum + Math.exp(score - largest), 0));
     }
     return out;
   }
+}
 
-  /** The input row of each live row of step t, plus the recurrent product (live(t),G). */
-  private preActivation(t: number, x: M, recurrent: M): M {
-    const G = recurrent.columns;
-    const out = matrix(recurrent.rows, G);
-    for (let r = 0; r < recurrent.rows; r++) {
-      const input = this.plan.inputOf[this.plan.offset[t]! + r]!;
-      for (let j = 0; j < G; j++) out.data[r * G + j] = x.data[input * G + j]! + recurrent.data[r * G + j]!;
-    }
-    return out;
-  }
+/** Element by element. */
+function each(a: M, map: (value: number, index: number) => number): M {
+  return matrix(a.rows, a.columns, a.data.map(map));
 }
 
 /** a plus b, where b has only the first rows of a, or none. */
@@ -217,8 +313,4 @@ function addFirstRows(a: M, b: M | null): M {
     out.data[i]! += value;
   });
   return out;
-}
-
-function sigmoid(x: number): number {
-  return 1 / (1 + Math.exp(-x));
 }

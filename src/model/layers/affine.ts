@@ -1,34 +1,54 @@
 /**
- * The affine layer out = x·w + b, on rows of any meaning: images, or the packed positions of all captions (the course's
+ * The affine layer y = x·w + b, on rows of any meaning: images, or the packed positions of all captions (the course's
  * temporal affine layer, which applies one affine map at every time step). CS231n assignment 3, rnn_layers.py.
  */
-import type { Ops } from '../../engine/engine.js';
-import type { ParameterName } from '../parameters.js';
+import type { GradientSink } from '../../tensor/gradient-sink.js';
+import type { Named, Shape } from '../../tensor/matrix.js';
+import type { Ops } from '../../tensor/ops.js';
 
-/** x (N,D), w (D,M), b (1,M) → (N,M). */
-export function affineForward<T>(ops: Ops<T>, x: T, w: T, b: T): T {
-  return ops.matmul(x, w, { bias: b });
+export interface Affine<T> {
+  /** (N,M) */
+  readonly y: T;
+  /** Gives the sink the gradients of w and b, given dy (N,M). */
+  backward(dy: T): void;
+  /** The gradient of x (N,D), given dy (N,M). */
+  inputGradient(dy: T): T;
 }
 
-export interface AffineGradients<T> {
-  readonly dw: T;
-  readonly db: T;
-}
-
-/** Gradients of w (D,M) and b (1,M), given dout (N,M). `names` are the parameters they belong to. */
-export function affineBackward<T>(
+/** x (N,D), parameters w (D,M) and b (M) under the names given. */
+export function affine<T extends Shape>(
   ops: Ops<T>,
-  dout: T,
+  sink: GradientSink<T>,
+  parameters: Named<T>,
+  [wName, bName]: readonly [w: string, b: string],
   x: T,
-  names: readonly [ParameterName, ParameterName],
-): AffineGradients<T> {
+): Affine<T> {
+  const w = parameters[wName]!;
   return {
-    dw: ops.matmul(x, dout, { transposeA: true, gradientOf: names[0] }),
-    db: ops.columnSums(dout, { gradientOf: names[1] }),
+    y: ops.matmul(x, w, { bias: parameters[bName]! }),
+    backward(dy) {
+      sink.add(wName, (options) => ops.matmul(x, dy, { transposeA: true, ...options }));
+      sink.add(bName, (options) => ops.columnSums(dy, options));
+    },
+    inputGradient: (dy) => ops.matmul(dy, w, { transposeB: true }),
   };
 }
 
-/** Gradient of x (N,D), given dout (N,M). */
-export function affineInputGradient<T>(ops: Ops<T>, dout: T, w: T): T {
-  return ops.matmul(dout, w, { transposeB: true });
+/** y = x·tableᵀ + b, where the table (M,D) is also read by rows, such as word vectors that score the words. */
+export function tiedAffine<T extends Shape>(
+  ops: Ops<T>,
+  sink: GradientSink<T>,
+  parameters: Named<T>,
+  [tableName, bName]: readonly [table: string, b: string],
+  x: T,
+): Affine<T> {
+  const table = parameters[tableName]!;
+  return {
+    y: ops.matmul(x, table, { transposeB: true, bias: parameters[bName]! }),
+    backward(dy) {
+      sink.add(tableName, (options) => ops.matmul(dy, x, { transposeA: true, ...options }));
+      sink.add(bName, (options) => ops.columnSums(dy, options));
+    },
+    inputGradient: (dy) => ops.matmul(dy, table),
+  };
 }

@@ -1,12 +1,25 @@
-/** Word vectors: row k of W_embed (V,W) is the vector of word k. CS231n assignment 3, rnn_layers.py. */
-import type { Ops } from '../../engine/engine.js';
+/** Word vectors: row k of the table (V,W) is the vector of word k. CS231n assignment 3, rnn_layers.py. */
+import type { GradientSink } from '../../tensor/gradient-sink.js';
+import type { Named, Shape } from '../../tensor/matrix.js';
+import type { Ops } from '../../tensor/ops.js';
+import { byInput, type Sequence } from './sequence.js';
 
-/** The vectors of the plan's input words (U,W). */
-export function wordEmbeddingForward<T>(ops: Ops<T>, W_embed: T): T {
-  return ops.embed(W_embed);
+export interface Embedding<T> {
+  /** The vectors of the words that the time steps read, W columns. */
+  readonly y: Sequence<T>;
+  /** Gives the sink the table's gradient, given that of `y.values`; rows of words that do not occur are zero. */
+  backward(dy: T): void;
 }
 
-/** Gradient of W_embed (V,W), given dout (U,W); rows of words that do not occur are zero. */
-export function wordEmbeddingBackward<T>(ops: Ops<T>, dout: T, vocabSize: number): T {
-  return ops.embedBackward(dout, vocabSize, { gradientOf: 'W_embed' });
+export function wordEmbedding<T extends Shape>(
+  ops: Ops<T>,
+  sink: GradientSink<T>,
+  parameters: Named<T>,
+  name: string,
+): Embedding<T> {
+  const table = parameters[name]!;
+  return {
+    y: byInput(ops, ops.embed(table)),
+    backward: (dy) => sink.add(name, (options) => ops.embedBackward(dy, table.rows, options)),
+  };
 }

@@ -1,21 +1,34 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { describe, expect, it } from 'vitest';
 import { generator } from '../../../src/data/random.js';
-import { nativeLibraries } from '../../../src/engine/cpu/blas/blas-library.js';
-import { installedLibraries } from '../../../src/engine/cpu/blas/installed.js';
 import { CpuExecutable } from '../../../src/engine/cpu/cpu-engine.js';
 import { bestInstructionSet, loadKernels } from '../../../src/engine/cpu/kernels.js';
-import { type CpuChoice, openProducts, productSizes, type Supplier } from '../../../src/engine/cpu/supplier.js';
+import { nativeLibraries } from '../../../src/engine/cpu/suppliers/blas/blas-library.js';
+import { installedLibraries } from '../../../src/engine/cpu/suppliers/blas/installed.js';
+import {
+  type CpuChoice,
+  openProducts,
+  productSizes,
+  type Supplier,
+} from '../../../src/engine/cpu/suppliers/supplier.js';
 import { cpuArenaBytes } from '../../../src/engine/cpu/working-memory.js';
 import type { RunRequest, SharedMemory } from '../../../src/engine/engine.js';
 import { createReferenceEngine } from '../../../src/engine/reference/reference-engine.js';
-import { flatView } from '../../../src/engine/shared-memory.js';
-import { captionerPrograms } from '../../../src/model/captioner.js';
-import { type Cell, type ModelShape, parameterNames, parameterViews } from '../../../src/model/parameters.js';
-import { packedPlan } from '../../../src/model/step-plan.js';
+import { parametersOf, trainedView } from '../../../src/engine/shared-memory.js';
+import type { CellName } from '../../../src/model/cells/built-in.js';
+import { layoutOf, namedViews } from '../../../src/tensor/layout.js';
+import { packedPlan } from '../../../src/tensor/step-plan.js';
 import { describeWith } from '../../support/requirements.js';
-import { memoryFor, raggedShard, type Shard } from '../../support/shard.js';
-import { relativeDifference } from '../conformance.js';
+import {
+  type CaptionerShape,
+  memoryFor,
+  raggedShard,
+  type Shard,
+  shardInputs,
+  shardTokens,
+  specOf,
+} from '../../support/shard.js';
+import { relativeDifference } from '../side-by-side.js';
 
 const wasm: CpuChoice = {
   name: 'cpu',
@@ -24,19 +37,21 @@ const wasm: CpuChoice = {
   instructionSet: bestInstructionSet(),
 };
 
-function shapeOf(cell: Cell): ModelShape {
+function shapeOf(cell: CellName): CaptionerShape {
   return { cell, featureDim: 70, wordDim: 51, hiddenDim: 130, vocabSize: 517, steps: 9 };
 }
 
-function memoryOf(choice: CpuChoice, shape: ModelShape, rows: number, shards = 1): SharedMemory {
-  return memoryFor(shape, 'float32', shards, cpuArenaBytes(shape, rows, productSizes(choice)), 64);
+function memoryOf(choice: CpuChoice, shape: CaptionerShape, rows: number, shards = 1): SharedMemory {
+  const spec = specOf(shape);
+  const arena = cpuArenaBytes(spec, layoutOf(spec.parameters), rows, productSizes(choice));
+  return memoryFor(shape, 'float32', shards, arena, 64);
 }
 
-function executable(choice: CpuChoice, shape: ModelShape, rows: number, memory: SharedMemory): CpuExecutable {
+function executable(choice: CpuChoice, shape: CaptionerShape, rows: number, memory: SharedMemory): CpuExecutable {
   const kernels = loadKernels(memory.memory);
   const limits = { rows, steps: shape.steps };
   return new CpuExecutable(
-    captionerPrograms(shape).gradients,
+    specOf(shape).programs.gradients,
     limits,
     memory,
     kernels,
@@ -44,18 +59,13 @@ function executable(choice: CpuChoice, shape: ModelShape, rows: number, memory: 
   );
 }
 
-function requestOf({ shape, rows, captions, features }: Shard, shard = 0): RunRequest {
-  const plan = packedPlan(captions, rows, shape.steps + 1);
-  const D = shape.featureDim;
-  const data = new Float32Array(rows * D);
-  plan.order.forEach((row, r) => {
-    data.set(features.subarray(row * D, (row + 1) * D), r * D);
-  });
-  return { shard, plan, tensors: { features: { data, rows, columns: D } } };
+function requestOf(shard: Shard): RunRequest {
+  const plan = packedPlan(shardTokens(shard));
+  return { shard: 0, plan, inputs: shardInputs(shard, plan) };
 }
 
 /** Captions of random lengths, some all-NULL. */
-function randomShard(shape: ModelShape, rows: number, seed: number): Shard {
+function randomShard(shape: CaptionerShape, rows: number, seed: number): Shard {
   const random = generator(seed, 'lengths');
   const columns = shape.steps + 1;
   const shard = raggedShard(shape, rows, seed);
@@ -68,13 +78,13 @@ function randomShard(shape: ModelShape, rows: number, seed: number): Shard {
   return shard;
 }
 
-async function expectAgreement(supplier: Supplier, cell: Cell): Promise<void> {
+async function expectAgreement(supplier: Supplier, cell: CellName): Promise<void> {
   const shape = shapeOf(cell);
   const choice: CpuChoice = { name: 'cpu', precision: 'float32', supplier, instructionSet: bestInstructionSet() };
   const memory = memoryOf(choice, shape, 33);
   const yardstick = memoryFor(shape, 'float64');
-  flatView(yardstick, yardstick.parameters).set(flatView(memory, memory.parameters));
-  const reference = createReferenceEngine(yardstick).prepare(captionerPrograms(shape).gradients, {
+  parametersOf(yardstick).set(parametersOf(memory));
+  const reference = createReferenceEngine(yardstick).prepare(specOf(shape).programs.gradients, {
     rows: 33,
     steps: 9,
   });
@@ -82,21 +92,27 @@ async function expectAgreement(supplier: Supplier, cell: Cell): Promise<void> {
   const found = executable(choice, shape, 33, memory).run(request);
   const expected = await reference.run(request);
   expect(relativeDifference([found.loss], [expected.loss])).toBeLessThan(1e-6);
-  const [a, b] = [memory, yardstick].map((each) =>
-    parameterViews(flatView(each, each.slots[0]!), each.parameterLayout),
-  );
-  for (const name of parameterNames) expect(relativeDifference(a![name], b![name]), name).toBeLessThan(1e-4);
+  const [a, b] = [memory, yardstick].map((each) => namedViews(trainedView(each, each.slots[0]!), each.layout));
+  for (const [name, expected] of Object.entries(b!)) {
+    expect(relativeDifference(a![name]!, expected), name).toBeLessThan(1e-4);
+  }
 }
 
 describe('the gradients at odd sizes above the kernels’ blocks', () => {
-  for (const cell of ['rnn', 'lstm'] as const) {
+  for (const cell of ['rnn', 'lstm', 'gru'] as const) {
     it(`agree with the reference in WebAssembly, ${cell}`, () => expectAgreement({ library: 'wasm' }, cell));
+  }
+});
+
+describeWith({ generated: true }, 'the gradients at odd sizes by generated kernels', () => {
+  for (const cell of ['rnn', 'lstm'] as const) {
+    it(`agree with the reference, ${cell}`, () => expectAgreement({ library: 'native' }, cell));
   }
 });
 
 for (const library of nativeLibraries) {
   describeWith({ blas: library }, `the gradients at odd sizes by ${library}`, () => {
-    for (const cell of ['rnn', 'lstm'] as const) {
+    for (const cell of ['rnn', 'lstm', 'gru'] as const) {
       it(`agree with the reference, ${cell}`, () => {
         const { path } = installedLibraries().find((installed) => installed.library === library)!;
         return expectAgreement({ library, path, version: '', kernels: '', blockedWeights: 'none' }, cell);
@@ -116,9 +132,23 @@ describe('the working memory of a shard', () => {
       expect(gradients.copiedPacks).toBe(1);
     });
 
-    it(`is enough for whatever captions come, and nothing beyond it is touched, ${cell}`, () => {
+    it(`lets the same be in each of two layers, ${cell}`, () => {
+      const shape = { ...shapeOf(cell), layers: 2 };
+      const gradients = executable(wasm, shape, 20, memoryOf(wasm, shape, 20));
+      gradients.run(requestOf(raggedShard(shape, 20)));
+      expect(gradients.copiedPacks).toBe(2);
+    });
+  }
+
+  for (const [title, stack] of Object.entries({
+    rnn: { cell: 'rnn' },
+    lstm: { cell: 'lstm' },
+    gru: { cell: 'gru' },
+    'lstm in two layers': { cell: 'lstm', layers: 2, residual: true },
+  } as const)) {
+    it(`is enough for whatever captions come, and nothing beyond it is touched, ${title}`, () => {
       for (const vocabSize of [9, 517]) {
-        const shape = { ...shapeOf(cell), hiddenDim: 17, vocabSize };
+        const shape = { ...shapeOf('rnn'), ...stack, hiddenDim: 17, vocabSize };
         const memory = memoryOf(wasm, shape, 12, 2);
         const gradients = executable(wasm, shape, 12, memory);
         for (let seed = 0; seed < 150; seed++) gradients.run(requestOf(randomShard(shape, 12, seed)));
@@ -139,7 +169,7 @@ describe('the working memory of a shard', () => {
   it('gives the same bits to whichever worker takes the shard, after whatever ran there before', () => {
     const shape = shapeOf('lstm');
     const memory = memoryOf(wasm, shape, 20);
-    const slot = flatView(memory, memory.slots[0]!);
+    const slot = trainedView(memory, memory.slots[0]!);
     const request = requestOf(randomShard(shape, 20, 3));
     executable(wasm, shape, 20, memory).run(request);
     const first = slot.slice();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { plainTensor } from '../../../src/engine/cpu/arena.js';
 import { EmbeddingSlot, usedRowsBytes } from '../../../src/engine/cpu/embedding-slot.js';
 import { loadKernels } from '../../../src/engine/cpu/kernels.js';
 
@@ -8,7 +9,7 @@ const columns = 3;
 function makeSlot() {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   const words = 1024;
-  const gradient = { offset: 2048, rows: 0, columns, block: 0, step: -1, lane: null };
+  const gradient = plainTensor(2048, 0, columns);
   const table = new Float32Array(memory.buffer, 4096, rows * columns);
   const record = new Int32Array(memory.buffer, 512, usedRowsBytes(rows) / 4);
   const open = () => new EmbeddingSlot(memory, 512, 4096, rows, columns, loadKernels(memory));

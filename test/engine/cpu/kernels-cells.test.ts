@@ -134,8 +134,8 @@ describe.each(runnableSets)('%s', (instructionSet) => {
     expect(arena.floats(inPlace, rows * 4 * H)).toEqual(arena.floats(da, rows * 4 * H));
   });
 
-  /** Softmax cross-entropy in float64: loss and gradient of each row. */
-  function softmaxLoss(scores: Float32Array, targets: Int32Array, V: number) {
+  /** Softmax cross-entropy in float64: loss and gradient of each row, times the row's weight. */
+  function softmaxLoss(scores: Float32Array, targets: Int32Array, weights: Float32Array, V: number, smoothing: number) {
     let loss = 0;
     const gradient = new Float64Array(scores.length);
     for (const [row, target] of targets.entries()) {
@@ -143,25 +143,32 @@ describe.each(runnableSets)('%s', (instructionSet) => {
       const z = scores.subarray(row * V, (row + 1) * V);
       const largest = Math.max(...z);
       const sum = z.reduce((total, x) => total + Math.exp(x - largest), 0);
-      loss += Math.log(sum) + largest - z[target]!;
       for (const [j, x] of z.entries()) {
-        gradient[row * V + j] = Math.exp(x - largest) / sum - (j === target ? 1 : 0);
+        const wanted = smoothing / V + (j === target ? 1 - smoothing : 0);
+        loss += weights[row]! * wanted * (Math.log(sum) + largest - x);
+        gradient[row * V + j] = weights[row]! * (Math.exp(x - largest) / sum - wanted);
       }
     }
     return { loss, gradient };
   }
 
   for (const V of [1, 2, 3, 5, 64, 1186]) {
-    test(`softmax cross-entropy over ${V} words, with and without gradient`, () => {
+    test.each([
+      ['without weights', null, 0],
+      ['with weights', Float32Array.of(0.25, 3, 2, 0, 1), 0],
+      ['with smoothed labels', null, 0.1],
+      ['with weights and smoothed labels', Float32Array.of(0.25, 3, 2, 0, 1), 0.3],
+    ])(`softmax cross-entropy over ${V} words %s, with and without gradient`, (_, weights, smoothing) => {
       arena.clear();
       const targets = Int32Array.of(0, -1, V - 1, Math.floor(V / 2), -1);
       const scores = wide(targets.length * V, V).map((x) => 3 * x);
       const at = arena.put(scores);
       const targetsAt = arena.put(targets);
-      const expected = softmaxLoss(scores, targets, V);
-      const alone = arena.kernels.softmaxLoss(at, targetsAt, targets.length, V, 0);
+      const weightsAt = weights ? arena.put(weights) : 0;
+      const expected = softmaxLoss(scores, targets, weights ?? new Float32Array(targets.length).fill(1), V, smoothing);
+      const alone = arena.kernels.softmaxLoss(at, targetsAt, weightsAt, targets.length, V, smoothing, 0);
       expect(arena.floats(at, scores.length)).toEqual(scores);
-      const loss = arena.kernels.softmaxLoss(at, targetsAt, targets.length, V, 1);
+      const loss = arena.kernels.softmaxLoss(at, targetsAt, weightsAt, targets.length, V, smoothing, 1);
       expect(loss).toBe(alone);
       expect(Math.abs(loss - expected.loss)).toBeLessThan(3e-7 * Math.max(1, expected.loss));
       expectNear(arena.floats(at, scores.length), expected.gradient);
@@ -169,15 +176,27 @@ describe.each(runnableSets)('%s', (instructionSet) => {
     });
   }
 
+  test('weights of one change no bit of the loss and its gradient', () => {
+    const run = (weighted: boolean) => {
+      arena.clear();
+      const scores = arena.put(wide(3 * 7, 8));
+      const targets = arena.put(Int32Array.of(6, -1, 2));
+      const weights = weighted ? arena.put([1, 1, 1]) : 0;
+      const loss = arena.kernels.softmaxLoss(scores, targets, weights, 3, 7, 0, 1);
+      return [loss, ...arena.floats(scores, 3 * 7)];
+    };
+    expect(run(true)).toEqual(run(false));
+  });
+
   test('equal scores give log V a word, and scores of any size neither overflow nor lose the loss', () => {
     arena.clear();
     const V = 1004;
     const zeros = arena.put(new Float32Array(V));
     const target = arena.put(Int32Array.of(17));
-    expect(arena.kernels.softmaxLoss(zeros, target, 1, V, 0)).toBeCloseTo(Math.log(V), 12);
+    expect(arena.kernels.softmaxLoss(zeros, target, 0, 1, V, 0, 0)).toBeCloseTo(Math.log(V), 12);
     const huge = arena.put([3e38, -3e38, 1, 2]);
     const targets = arena.put(Int32Array.of(0));
-    expect(arena.kernels.softmaxLoss(huge, targets, 1, 4, 1)).toBe(0);
+    expect(arena.kernels.softmaxLoss(huge, targets, 0, 1, 4, 0, 1)).toBe(0);
     expect([...arena.floats(huge, 4)]).toEqual([0, 0, 0, 0]);
   });
 
@@ -186,7 +205,7 @@ describe.each(runnableSets)('%s', (instructionSet) => {
       arena.clear();
       const scores = uniform(7, 3);
       scores[at] = Number.NaN;
-      expect(arena.kernels.softmaxLoss(arena.put(scores), arena.put(Int32Array.of(2)), 1, 7, 0)).toBeNaN();
+      expect(arena.kernels.softmaxLoss(arena.put(scores), arena.put(Int32Array.of(2)), 0, 1, 7, 0, 0)).toBeNaN();
     }
   });
 });

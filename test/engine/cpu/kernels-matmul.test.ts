@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { packedBytes, sgemmScratchBytes } from '../../../src/engine/cpu/kernels.js';
 import { guardedMemory, runnableSets, uniform } from './kernels-memory.js';
+import { fusedMultiplyAdd, startOf } from './suppliers/native/fused-chain.js';
 
 interface Case {
   M: number;
@@ -19,8 +20,13 @@ describe.each(runnableSets)('%s', (instructionSet) => {
   const arena = guardedMemory(instructionSet, 48);
   const unit = 2 ** -24;
   const flag = (value: boolean) => (value ? 1 : 0);
+  const roundedTwice = (a: number, b: number, c: number) => Math.fround(Math.fround(a * b) + c);
+  const multiplyAdd = instructionSet === 'wasm relaxed simd' ? fusedMultiplyAdd : roundedTwice;
 
-  /** Runs `sgemm` and `packB` with `sgemmPacked`, and compares both with float64, element by element. */
+  /**
+   * Runs `sgemm` and `packB` with `sgemmPacked`, and compares both with float64, element by element, and some elements
+   * with the bits of the chain that they promise.
+   */
   function check({ M, N, K, transA, transB, accumulate, bias, gaps }: Case): void {
     arena.clear();
     const lda = (transA ? M : K) + gaps[0];
@@ -46,25 +52,36 @@ describe.each(runnableSets)('%s', (instructionSet) => {
 
     const expected = Float64Array.from(cValues);
     const bound = new Float64Array(cValues.length);
+    const chains = new Map<number, number>();
+    const every = M * N * K > 1e6 ? 13 : 1;
     for (let i = 0; i < M; i++) {
       for (let j = 0; j < N; j++) {
-        const start = (accumulate ? cValues[i * ldc + j]! : 0) + (bias ? biasValues[j]! : 0);
-        let sum = start;
+        const at = i * ldc + j;
+        let sum = (accumulate ? cValues[at]! : 0) + (bias ? biasValues[j]! : 0);
         let magnitude = 2;
+        let chain = startOf(accumulate ? cValues[at]! : null, bias ? biasValues[j]! : null);
         for (let k = 0; k < K; k++) {
-          const product = aValues[transA ? k * lda + i : i * lda + k]! * bValues[transB ? j * ldb + k : k * ldb + j]!;
-          sum += product;
-          magnitude += Math.abs(product);
+          const x = aValues[transA ? k * lda + i : i * lda + k]!;
+          const y = bValues[transB ? j * ldb + k : k * ldb + j]!;
+          sum += x * y;
+          magnitude += Math.abs(x * y);
+          if (at % every === 0) chain = multiplyAdd(x, y, chain);
         }
-        expected[i * ldc + j] = sum;
+        expected[at] = sum;
+        if (at % every === 0) chains.set(at, chain);
         // Rounding errors of a sum of K products in any order: K + 2 roundings of the magnitudes' sum at most.
-        bound[i * ldc + j] = (K + 2) * unit * magnitude;
+        bound[at] = (K + 2) * unit * magnitude;
       }
     }
     for (const got of [arena.floats(c, cValues.length), arena.floats(cPacked, cValues.length)]) {
       const wrong = got.findIndex((value, at) => !(Math.abs(value - expected[at]!) <= bound[at]!));
       if (wrong >= 0) {
         throw new Error(`row ${Math.floor(wrong / ldc)}, column ${wrong % ldc}: ${got[wrong]} for ${expected[wrong]}`);
+      }
+      for (const [at, chain] of chains) {
+        if (!Object.is(got[at], chain)) {
+          throw new Error(`row ${Math.floor(at / ldc)}, column ${at % ldc}: ${got[at]} for the chain ${chain}`);
+        }
       }
     }
   }

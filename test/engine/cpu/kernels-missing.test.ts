@@ -9,7 +9,9 @@ it('kernels that were not built are named with the command that builds them', as
   // Under node_modules vitest leaves the loading to Node.
   const unbuilt = join(folder, 'node_modules', 'recap');
   try {
-    for (const file of ['errors.js', 'engine/cpu/kernels.js']) cpSync(join('dist/src', file), join(unbuilt, file));
+    for (const file of ['errors.js', 'one-line.js', 'engine/cpu/kernels.js']) {
+      cpSync(join('dist/src', file), join(unbuilt, file));
+    }
     writeFileSync(join(unbuilt, 'package.json'), '{"type":"module"}');
     const { loadKernels } = await import(pathToFileURL(join(unbuilt, 'engine/cpu/kernels.js')).href);
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });

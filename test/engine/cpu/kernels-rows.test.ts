@@ -54,7 +54,7 @@ describe.each(runnableSets)('%s', (instructionSet) => {
       arena.checkGuards();
     });
 
-    test(`columns of ${columns} are summed over rows, and a bias added to each`, () => {
+    test(`columns of ${columns} are summed over rows`, () => {
       arena.clear();
       const [rows, lda] = [9, columns + 3];
       const a = uniform(rows * lda, 3);
@@ -67,8 +67,20 @@ describe.each(runnableSets)('%s', (instructionSet) => {
         return sum;
       });
       expect(arena.floats(out, columns)).toEqual(sums);
-      arena.kernels.addBias(aAt, out, rows, columns, lda);
-      expect(arena.floats(aAt, a.length)).toEqual(a.map((x, i) => (i % lda < columns ? x + sums[i % lda]! : x)));
+      arena.checkGuards();
+    });
+
+    test(`${columns} columns are copied between matrices of other widths, and nothing beside them`, () => {
+      arena.clear();
+      const [rows, ldSrc, ldDst] = [5, columns + 3, columns + 2];
+      const src = uniform(rows * ldSrc, 4);
+      const dst = arena.put(new Float32Array(rows * ldDst).fill(8));
+      arena.kernels.copyColumns(arena.put(src) + 4, ldSrc, dst + 8, ldDst, rows, columns);
+      const expected = Float32Array.from({ length: rows * ldDst }, (_, at) => {
+        const [r, j] = [Math.floor(at / ldDst), (at % ldDst) - 2];
+        return j < 0 ? 8 : src[r * ldSrc + 1 + j]!;
+      });
+      expect(arena.floats(dst, rows * ldDst)).toEqual(expected);
       arena.checkGuards();
     });
   }
@@ -78,24 +90,24 @@ describe.each(runnableSets)('%s', (instructionSet) => {
     const out = arena.put([7]);
     arena.kernels.columnSums(out, 3, 0, 0, out);
     arena.kernels.gatherRows(out, out, 0, 5, out);
+    arena.kernels.copyColumns(out, 5, out, 5, 0, 5);
     expect([...arena.floats(out, 1)]).toEqual([7]);
     arena.kernels.columnSums(out, 0, 1, 1, out);
     expect([...arena.floats(out, 1)]).toEqual([0]);
   });
 
-  test('argmax takes the first of equals and passes over NaN', () => {
-    arena.clear();
-    const rows = [
-      [1, 5, 2, 5, 0, 5, 1],
-      [Number.NaN, -3, -2, -9, -2, -7, -8],
-      [0, 0, 0, 0, 0, 0, 9],
-      [-Infinity, -Infinity, -Infinity, -Infinity, -Infinity, -Infinity, -Infinity],
-      [Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN],
-      [-1, -1, -1, -1, -1, -1, Number.NaN],
-    ];
-    const out = arena.take(rows.length * 4);
-    arena.kernels.argmaxRows(arena.put(rows.flat()), rows.length, 7, out);
-    expect([...arena.integers(out, rows.length)]).toEqual([1, 2, 6, 0, 0, 0]);
-    arena.checkGuards();
+  test('logSumExp neither overflows nor loses a row, of any width', () => {
+    for (const columns of [1, 3, 4, 7, 18]) {
+      arena.clear();
+      const rows = [1e4, 0, -1e4].map((shift) => Array.from({ length: columns }, (_, j) => shift + Math.sin(j) * 3));
+      const out = arena.take(rows.length * 4);
+      arena.kernels.logSumExp(arena.put(rows.flat()), rows.length, columns, out);
+      arena.floats(out, rows.length).forEach((found, r) => {
+        const largest = Math.max(...rows[r]!);
+        const expected = largest + Math.log(rows[r]!.reduce((sum, x) => sum + Math.exp(x - largest), 0));
+        expect(Math.abs(found - expected)).toBeLessThan(1e-6 * Math.max(1, Math.abs(expected)));
+      });
+      arena.checkGuards();
+    }
   });
 });

@@ -1,30 +1,28 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { slotTableBytes } from '../../../src/engine/cpu/updates.js';
+import { offsetTableBytes } from '../../../src/engine/cpu/updates.js';
 import type { RunRequest } from '../../../src/engine/engine.js';
 import { createGpuEngine, type GpuMode } from '../../../src/engine/gpu/gpu-engine.js';
 import { WebGPUContext } from '../../../src/engine/gpu/gpu-js.js';
 import { TrainingError } from '../../../src/errors.js';
-import { captionerPrograms } from '../../../src/model/captioner.js';
-import type { ModelShape } from '../../../src/model/parameters.js';
-import { paddedPlan } from '../../../src/model/step-plan.js';
+import { paddedPlan } from '../../../src/tensor/step-plan.js';
 import { describeWith } from '../../support/requirements.js';
-import { memoryFor, raggedShard } from '../../support/shard.js';
+import { type CaptionerShape, memoryFor, raggedShard, shardInputs, shardTokens, specOf } from '../../support/shard.js';
 
-const shape: ModelShape = { cell: 'lstm', featureDim: 8, wordDim: 4, hiddenDim: 16, vocabSize: 12, steps: 6 };
+const shape: CaptionerShape = { cell: 'lstm', featureDim: 8, wordDim: 4, hiddenDim: 16, vocabSize: 12, steps: 6 };
 
 async function bench(mode: GpuMode) {
-  const engine = await createGpuEngine(mode, memoryFor(shape, 'float32', 1, slotTableBytes));
-  const program = engine.prepare(captionerPrograms(shape).gradients, { rows: 4, steps: shape.steps });
+  const engine = await createGpuEngine(mode, memoryFor(shape, 'float32', 1, offsetTableBytes));
+  const program = engine.prepare(specOf(shape).programs.gradients, { rows: 4, steps: shape.steps });
   const run = async () => program.run(request());
   return { engine, run };
 }
 
 function request(): RunRequest {
-  const { captions, features } = raggedShard(shape, 4);
-  const matrix = { data: Float32Array.from(features), rows: 4, columns: shape.featureDim };
-  return { shard: 0, plan: paddedPlan(captions, 4, shape.steps + 1), tensors: { features: matrix } };
+  const shard = raggedShard(shape, 4);
+  const plan = paddedPlan(shardTokens(shard));
+  return { shard: 0, plan, inputs: shardInputs(shard, plan) };
 }
 
 describe('the gpu engine', () => {
@@ -73,9 +71,10 @@ describeWith({ webgpu: true }, 'the gpu engine on a WebGPU adapter', () => {
       `const { workerData } = require('node:worker_threads');
        (async () => {
          const { createGpuEngine } = await import(workerData.engine);
-         const { captionerPrograms } = await import(workerData.captioner);
+         const { family } = await import(workerData.captioner);
+         const { programs } = family.spec(workerData.options, workerData.dimensions);
          const engine = await createGpuEngine('webgpu', workerData.memory);
-         const program = engine.prepare(captionerPrograms(workerData.shape).gradients, { rows: 4, steps: 6 });
+         const program = engine.prepare(programs.gradients, { rows: 4, steps: 6 });
          await program.run(workerData.request);
          await engine.dispose();
        })();`,
@@ -84,8 +83,9 @@ describeWith({ webgpu: true }, 'the gpu engine on a WebGPU adapter', () => {
         workerData: {
           engine: built('engine/gpu/gpu-engine.js'),
           captioner: built('model/captioner.js'),
-          shape,
-          memory: memoryFor(shape, 'float32', 1, slotTableBytes),
+          options: shape,
+          dimensions: specOf(shape).dimensions,
+          memory: memoryFor(shape, 'float32', 1, offsetTableBytes),
           request: request(),
         },
       },

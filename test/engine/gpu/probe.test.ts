@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isHardware } from '../../../src/engine/gpu/device.js';
 import { probeGpu } from '../../../src/engine/gpu/probe.js';
@@ -14,6 +17,17 @@ describe('the probe for gpu modes', () => {
     expect(webgpu!.reason).toMatch(/no GPU with a Vulkan driver was found/);
     expect(webasm).toMatchObject({ mode: 'webasm', available: true, hardware: false, reason: null });
     expect(cpu).toMatchObject({ mode: 'cpu', available: true, hardware: false, reason: null });
+  });
+
+  it('takes nothing for its answer that something else prints', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'recap-probe-'));
+    const file = join(folder, 'noise.cjs');
+    writeFileSync(file, "console.log('noise');");
+    vi.stubEnv('NODE_OPTIONS', `-r ${file}`);
+    const modes = await probeGpu();
+    rmSync(folder, { recursive: true });
+    vi.unstubAllEnvs();
+    expect(modes).toEqual(await probeGpu());
   });
 
   it.each([

@@ -1,8 +1,11 @@
-export { adam, largestMagnitude, saveState } from './optimiser';
+export { attend, attendBackward, coverageLoss, expTwice } from './attention';
+export { adam, addSlots, largestMagnitude, momentum, moveAverage, rootOfSquares, saveState, sumOfSquares } from './optimiser';
 export { lstmCell, lstmCellBackward, rnnCell, rnnCellBackward } from './cells';
 export { sgemm, sgemmPacked } from './matmul';
 export { packB } from './pack';
-export { addBias, addTo, columnSums, copy, gatherRows, scatterRows, sumByInput, transpose, zero, zeroRows } from './rows';
-export { argmaxRows, softmaxLoss } from './softmax';
+export { dropoutMask } from './dropout';
+export { add, addRow, multiply, scaleShift } from './element-wise';
+export { addTo, columnSums, copy, copyColumns, gatherRows, scatterRows, sumByInput, transpose, zero, zeroRows } from './rows';
+export { logSumExp, softmaxLoss } from './softmax';
 export { toBf16 } from './bfloat16';
 export { vexp, vsigmoid, vtanh } from './transcendental';

@@ -1,9 +1,13 @@
 /**
  * Matrix products in the manner of BLIS (Van Zee and van de Geijn, 2015): blocks of A and B that fit the caches, packed
  * in the order in which the tiles read them.
+ *
+ * An element is one chain of multiply-adds in rising k, from what is there already and the bias on: where K is cut, the sum
+ * so far is stored in float32 and gone on from. Where a multiply-add is rounded once, these are the bits of the products
+ * in ../suppliers/native.
  */
 import { packB, packPanelOfA } from './pack';
-import { addBias } from './rows';
+import { addBias, copyColumns } from './rows';
 import { multiplyTile, tileColumns, tileRows } from './tile';
 
 /** Elements of K in a block: a panel of B stays in the first cache. */
@@ -67,25 +71,19 @@ function multiplyBlock(
         else multiplyTile(rows, K, aTile, b, start, 0, cTile, stride);
       } else {
         // A tile that reaches over the last column is made aside.
-        multiplyTile(rows, K, aTile, b, start, 0, tile, tileColumns << 2);
-        storePart(rows, columns, tile, cTile, stride, add);
+        const width = tileColumns << 2;
+        if (add) {
+          copyColumns(cTile, stride >> 2, tile, tileColumns, rows, columns);
+          multiplyTile(rows, K, aTile, b, tile, width, tile, width);
+        } else {
+          multiplyTile(rows, K, aTile, b, start, 0, tile, width);
+        }
+        copyColumns(tile, tileColumns, cTile, stride >> 2, rows, columns);
       }
       aTile += (rows * K) << 2;
       cTile += rows * stride;
     }
     b += panelBytes;
-  }
-}
-
-/** C (rows,columns) = the same part of a tile, plus C itself if `add`. */
-function storePart(rows: u32, columns: u32, tile: usize, c: usize, stride: u32, add: i32): void {
-  for (let r: u32 = 0; r < rows; r++) {
-    for (let j: u32 = 0; j < columns; j++) {
-      const sum = load<f32>(tile + (j << 2));
-      store<f32>(c + (j << 2), add ? sum + load<f32>(c + (j << 2)) : sum);
-    }
-    tile += tileColumns << 2;
-    c += stride;
   }
 }
 

@@ -96,6 +96,14 @@ export function sumByInput(
   memory.fill(out + begun * width, 0, (inputs - begun) * width);
 }
 
+export function copyColumns(src: usize, ldSrc: u32, dst: usize, ldDst: u32, rows: u32, columns: u32): void {
+  const width = columns << 2;
+  for (let row: u32 = 0; row < rows; row++) {
+    memory.copy(dst + row * (ldDst << 2), src + row * (ldSrc << 2), width);
+  }
+}
+
+/** Adds bias (columns) to every row of a. */
 export function addBias(a: usize, bias: usize, rows: u32, columns: u32, lda: u32): void {
   for (let row: u32 = 0; row < rows; row++) addTo(a + row * (lda << 2), bias, columns);
 }

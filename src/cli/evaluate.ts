@@ -1,0 +1,151 @@
+/** `recap evaluate`: scores captions against their references, those of checkpoints or captions made elsewhere. */
+import type { CommandModule } from 'yargs';
+import { overriddenConfig, parseConfigText } from '../config/load.js';
+import { type FolderSplit, folderSplits } from '../data/dataset.js';
+import { UserError } from '../errors.js';
+import { readCandidates, readReferences } from '../evaluation/caption-files.js';
+import { type CaptionScores, scoreCaptions } from '../evaluation/score-captions.js';
+import { scoreLines, scoreRecord } from '../evaluation/score-report.js';
+import { type CaptionTokens, captionTokens } from '../evaluation/tokenise.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
+import { engineLines } from '../report/run-report.js';
+import { Screen } from '../report/screen.js';
+import { scoreImages } from '../training/loop/score-images.js';
+import {
+  checkpointLines,
+  checkpointsNamed,
+  type DecodingArguments,
+  decodingOptions,
+  searchWanted,
+} from './decoding-options.js';
+import { setOption } from './options.js';
+
+interface Arguments extends DecodingArguments {
+  candidates?: string;
+  run?: string;
+  split: FolderSplit;
+  refs?: string;
+  tokens: CaptionTokens;
+  idf?: string;
+  out?: string;
+  json: boolean;
+  set: string[];
+}
+
+export const evaluateCommand: CommandModule<unknown, Arguments> = {
+  command: 'evaluate',
+  describe: 'Score captions of checkpoints, or of a file, against references',
+  builder: (yargs) =>
+    yargs
+      .options({
+        run: { type: 'string', requiresArg: true, describe: 'Folder of a run, whose best checkpoint writes captions' },
+        ...decodingOptions,
+        split: { choices: folderSplits, default: 'val' as const, describe: 'Images of which split are captioned' },
+        candidates: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Captions made elsewhere, to score in place of a checkpoint’s: COCO results, [{image_id, caption}]',
+        },
+        refs: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'References: COCO annotations, or [{image_idx, captions}] (default: those of the data)',
+        },
+        tokens: {
+          choices: captionTokens,
+          default: 'ptb' as const,
+          describe: "Words as coco-caption takes them, or [a-z0-9']+ in lower case",
+        },
+        idf: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'File of references whose document frequencies CIDEr takes (default: the references)',
+        },
+        out: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'File for all of it as JSON, with the captions and scores of each image',
+        },
+        json: { type: 'boolean', default: false, describe: 'Print JSON' },
+        set: setOption,
+      })
+      .example('$0 evaluate --run runs/a --beam 3', 'all validation images, by the best checkpoint of a run')
+      .example('$0 evaluate --checkpoint runs/a --checkpoint runs/b --split test --beam 5', 'two models together')
+      .example('$0 evaluate --candidates captions.json --refs val_refs.json', 'captions made elsewhere')
+      .example('$0 evaluate --candidates c.json --refs captions_val2014.json --json', 'COCO’s own references')
+      .example('$0 evaluate --candidates c.json --refs r.json --tokens words --out scores.json', 'by image, in a file'),
+  handler: evaluate,
+};
+
+/** What is scored, and what a record of it says beside the scores. */
+interface Evaluation {
+  readonly scores: CaptionScores;
+  readonly about: Readonly<Record<string, unknown>>;
+  /** Of each image. */
+  readonly perImage: readonly unknown[];
+}
+
+async function evaluate(words: Arguments): Promise<void> {
+  const screen = new Screen();
+  const { scores, about, perImage } =
+    words.candidates === undefined ? await ofCheckpoints(words, screen) : await ofCandidates(words, words.candidates);
+  const record = { ...about, ...scoreRecord(scores) };
+  if (words.out !== undefined) write(words.out, { ...record, perImage });
+  const lines = words.json ? JSON.stringify(record, null, 2).split('\n') : scoreLines(scores);
+  for (const line of lines) screen.print(line);
+}
+
+async function ofCandidates(words: Arguments, candidates: string): Promise<Evaluation> {
+  if (words.run !== undefined || words.checkpoint.length > 0) {
+    throw new UserError('evaluate takes either --candidates, captions made elsewhere, or --run or --checkpoint.');
+  }
+  if (words.refs === undefined) throw new UserError('--candidates needs --refs: the file of their references.');
+  const scores = await scoreCaptions(readCandidates(candidates), readReferences(words.refs), scoringOf(words));
+  return { scores, about: {}, perImage: scores.perImage };
+}
+
+async function ofCheckpoints(words: Arguments, screen: Screen): Promise<Evaluation> {
+  const warn = (line: string) => screen.warn(line);
+  const paths = [...(words.run === undefined ? [] : [words.run]), ...words.checkpoint];
+  if (paths.length === 0) {
+    throw new UserError(
+      'evaluate needs --run FOLDER or --checkpoint FILE, or captions made elsewhere by --candidates.',
+    );
+  }
+  const members = checkpointsNamed({ ...words, checkpoint: paths }, warn);
+  const [leading] = members.flat();
+  const recorded = parseConfigText(JSON.stringify(leading!.state.config), leading!.path);
+  const decoding = searchWanted(words);
+  const { scores, captions, engine, references, note } = await scoreImages(
+    members,
+    overriddenConfig(recorded, words.set),
+    {
+      split: words.split,
+      decoding,
+      onFault: (fault) => warn(`warning: ${fault}`),
+      ...(words.refs === undefined ? {} : { references: readReferences(words.refs) }),
+      ...scoringOf(words),
+    },
+  );
+  for (const line of [...checkpointLines(members), ...engineLines(engine)]) warn(line);
+  if (note !== null) warn(`note: ${note}.`);
+  const decodedOf = new Map(captions.map(({ image, decoded }) => [String(image), decoded]));
+  const checkpoints = members.map((some) => some.map(({ path, state }) => ({ path, step: state.step })));
+  return {
+    scores,
+    about: { checkpoints, split: words.split, decoding, referencesFrom: references },
+    perImage: scores.perImage.map((image) => ({ ...image, captions: decodedOf.get(String(image.image)) })),
+  };
+}
+
+function scoringOf({ tokens, idf }: Arguments) {
+  return { tokens, ...(idf === undefined ? {} : { idf: readReferences(idf) }) };
+}
+
+function write(path: string, content: object): void {
+  try {
+    writeFileAtomically(path, `${JSON.stringify(content, null, 1)}\n`);
+  } catch (error) {
+    throw new UserError(`--out ${path} cannot be written: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,35 @@
+/** From the text of captions to the tokens that are compared. */
+import { ptbTokeniser } from './ptb.js';
+
+/** `ptb`: as coco-caption does; `words`: letters a to z, digits and apostrophes, in lower case. */
+export type CaptionTokens = 'ptb' | 'words';
+
+export const captionTokens: readonly CaptionTokens[] = ['ptb', 'words'];
+
+export type Tokeniser = (caption: string) => string[];
+
+const tokenisers: Readonly<Record<CaptionTokens, () => Tokeniser>> = {
+  ptb: ptbTokeniser,
+  words: () => (caption) => caption.toLowerCase().match(/[a-z0-9']+/g) ?? [],
+};
+
+export function tokeniser(tokens: CaptionTokens): Tokeniser {
+  return tokenisers[tokens]();
+}
+
+/** Captions that are tokens already, one space apart. */
+export function splitAtSpaces(caption: string): string[] {
+  return caption.split(/\s+/).filter((token) => token !== '');
+}
+
+/** What tokens in lower case without punctuation never hold: a capital, a mark, a lone dash, "dog's" or "can't" in one. */
+const untokenised = /[\p{Lu}.,;:!?"“”‘’()[\]{}…–—`]|(?:^|\s)--?(?=\s|$)|\S'(?:s|d|m|re|ve|ll)?(?=\s|$)|\Sn't(?=\s|$)/u;
+
+/**
+ * Whether these captions have been through a tokeniser that drops punctuation: not one of them holds what it would have
+ * changed. To tokenise them again could only take apart what another tokeniser had left whole.
+ */
+export function isTokenised(captions: Iterable<string>): boolean {
+  for (const caption of captions) if (untokenised.test(caption)) return false;
+  return true;
+}

@@ -1,0 +1,136 @@
+/** Measures training speed: the real training loop on real or synthetic data, without files. */
+import type { Config } from '../../config/schema.js';
+import { captionBatch, captionLengths } from '../../data/batches.js';
+import type { Dataset } from '../../data/dataset.js';
+import { Sampler } from '../../data/sampler.js';
+import { productOperations } from '../../engine/cost.js';
+import type { EngineDescription } from '../../engine/engine.js';
+import type { Precision } from '../../tensor/matrix.js';
+import { packedPlan } from '../../tensor/step-plan.js';
+import { withTrueCaptions } from '../loop/self-critical.js';
+import { createTrainer, type Trainer } from '../loop/trainer.js';
+import { type TrainingStep, trainingSteps } from '../loop/training-steps.js';
+import { dealRows } from '../parallel/sharding.js';
+
+export interface BenchmarkOptions {
+  readonly workers: number;
+  /** Steps that count, after the first few that do not. */
+  readonly steps: number;
+  readonly load?: (precision: Precision) => Promise<Dataset>;
+  readonly onFault: (message: string) => void;
+}
+
+export interface Spread {
+  readonly min: number;
+  readonly median: number;
+  readonly max: number;
+}
+
+/** Milliseconds of a step's parts, medians over the steps. */
+export interface PhaseTimes {
+  /** Forward and backward in the slowest shard's worker. */
+  readonly forwardBackward: number;
+  /** Giving out the shards and gathering the answers. */
+  readonly dispatch: number;
+  /** Reduction and Adam. */
+  readonly update: number;
+  /** Everything else on the main thread. */
+  readonly rest: number;
+}
+
+export interface BenchmarkResult {
+  readonly trainer: Pick<Trainer, 'model' | 'shards' | 'workers'>;
+  readonly engine: EngineDescription;
+  /** Keys of what the config asks for and the benchmark, which is of true captions, does without. */
+  readonly switchedOff: readonly string[];
+  /** Of the median step. */
+  readonly captionsPerSecond: number;
+  readonly stepMs: Spread;
+  /** Matrix products actually done, 1e9 operations a second. */
+  readonly gflops: number;
+  readonly phases: PhaseTimes;
+  /** Share of the workers' time during forward and backward in which they had nothing to do. */
+  readonly idleShare: number;
+}
+
+/** Steps before the clock counts: first touch of memory, compilation. */
+const warmUpSteps = 3;
+
+export async function benchmark(config: Config, options: BenchmarkOptions): Promise<BenchmarkResult> {
+  const { config: plain, switchedOff } = withTrueCaptions(config);
+  const trainer = await createTrainer(
+    { ...plain, train: { ...plain.train, workers: options.workers } },
+    { onFault: options.onFault, load: options.load },
+  );
+  try {
+    const last = warmUpSteps + options.steps;
+    const steps: TrainingStep[] = [];
+    for await (const step of trainingSteps(trainer, 1, last)) {
+      if (step.step > warmUpSteps) steps.push(step);
+    }
+    return { ...measured(trainer, steps), engine: trainer.engine.description, switchedOff };
+  } finally {
+    await trainer.coordinator.close();
+  }
+}
+
+function measured(trainer: Trainer, steps: readonly TrainingStep[]): Omit<BenchmarkResult, 'engine' | 'switchedOff'> {
+  const { model, shards, workers } = trainer;
+  const totals = steps.map(({ timing }) => timing.total);
+  const stepMs = spread(totals);
+  const seconds = totals.reduce((sum, total) => sum + total, 0) / 1000;
+  const operations = steps.reduce((sum, { step }) => sum + operationsOf(trainer, step), 0);
+  const captions = median(steps.map((step) => step.captions));
+  const slowest = (step: TrainingStep) => Math.max(...workerLoads(step.timing.shards, workers));
+  return {
+    trainer: { model, shards, workers },
+    captionsPerSecond: (captions * 1000) / stepMs.median,
+    stepMs,
+    gflops: operations / seconds / 1e9,
+    phases: {
+      forwardBackward: median(steps.map(slowest)),
+      dispatch: median(steps.map((step) => step.timing.gradients - slowest(step))),
+      update: median(steps.map(({ timing }) => timing.update)),
+      rest: median(steps.map(({ timing }) => timing.total - timing.gradients - timing.update)),
+    },
+    idleShare: median(
+      steps.map(({ timing }) => 1 - sum(timing.shards) / (Math.min(workers, shards) * timing.gradients)),
+    ),
+  };
+}
+
+/** Work of each worker when shards are taken in order by whoever is free. */
+function workerLoads(shards: readonly number[], workers: number): number[] {
+  const loads = new Array<number>(workers).fill(0);
+  for (const milliseconds of shards) loads[loads.indexOf(Math.min(...loads))]! += milliseconds;
+  return loads;
+}
+
+function operationsOf({ settings, dataset, model, shards }: Trainer, step: number): number {
+  const { rows } = new Sampler(settings.sampler).minibatch(step);
+  const lengths = captionLengths(captionBatch(dataset.train, rows).tokens);
+  const { gradients } = model.spec.programs;
+  return sum(
+    dealRows(lengths, shards).map((some) => {
+      const { tokens } = captionBatch(
+        dataset.train,
+        Int32Array.from(some, (row) => rows[row]!),
+      );
+      return productOperations(gradients, model.spec.parameters, packedPlan(tokens));
+    }),
+  );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function spread(values: readonly number[]): Spread {
+  return { min: Math.min(...values), median: median(values), max: Math.max(...values) };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,49 @@
+/** The fastest matrix product that an engine can do on one core of this machine, to hold training against. */
+import { createEngine, type EngineChoice, precisionOf, prepareProcess, reservedBytes } from '../../engine/select.js';
+import { allocateSharedMemory, parametersOf } from '../../engine/shared-memory.js';
+import { layoutOf } from '../../tensor/layout.js';
+import { type ProgramSpec, parameter } from '../../tensor/model-spec.js';
+import { decodingPlan } from '../../tensor/step-plan.js';
+
+/** Rows and columns of the matrices. */
+const size = 1024;
+const products = 4;
+const rounds = 5;
+
+/** Operations a second of products of square matrices, the best of a few rounds. Takes about a second. */
+export async function measurePeak(choice: EngineChoice): Promise<number> {
+  prepareProcess(choice);
+  const layout = layoutOf([parameter('square', [size, size], 'zeros')]);
+  const memory = allocateSharedMemory({
+    layout,
+    precision: precisionOf(choice),
+    shards: 1,
+    arenaBytes: (products + 2) * size * size * 8,
+    firstByte: reservedBytes(choice),
+  });
+  parametersOf(memory).fill(1 / size);
+  const engine = await createEngine(choice, memory);
+  try {
+    const executable = engine.prepare(chainOfProducts, { rows: 1, steps: 1 });
+    const request = { shard: 0, plan: decodingPlan(Int32Array.of(4)), inputs: {} };
+    let best = Number.POSITIVE_INFINITY;
+    for (let round = 0; round <= rounds; round++) {
+      const start = performance.now();
+      await executable.run(request);
+      best = Math.min(best, performance.now() - start);
+    }
+    return (products * 2 * size ** 3 * 1000) / best;
+  } finally {
+    await engine.dispose();
+  }
+}
+
+const chainOfProducts: ProgramSpec = {
+  inputs: {},
+  hasGradients: false,
+  run(ops, { square }) {
+    let product = square!;
+    for (let i = 0; i < products; i++) product = ops.matmul(product, square!);
+    return { tensors: { sums: ops.columnSums(product) } };
+  },
+};

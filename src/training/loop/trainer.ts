@@ -1,0 +1,209 @@
+/** Puts together what every kind of training needs: data, model shape, engine, workers, settings. */
+import type { Config } from '../../config/schema.js';
+import { columnStatistics } from '../../data/column-statistics.js';
+import { type Dataset, loadDataset } from '../../data/dataset.js';
+import { type SamplerConfig, stepsPerEpoch } from '../../data/sampler.js';
+import { unwrittenIds } from '../../data/vocabulary.js';
+import { type ChosenEngine, chooseEngine, type EngineChoice, precisionOf } from '../../engine/select.js';
+import { parametersOf } from '../../engine/shared-memory.js';
+import { UserError } from '../../errors.js';
+import { usableThreads } from '../../files/container-limits.js';
+import { family as captioners } from '../../model/captioner.js';
+import type { ModelFamily } from '../../model/family.js';
+import type { Precision } from '../../tensor/matrix.js';
+import type { Dimensions } from '../../tensor/model-spec.js';
+import { type Checkpoint, restoreCheckpoint, startAverage } from '../checkpoints/checkpoint.js';
+import { Coordinator } from '../parallel/coordinator.js';
+import { type Model, modelOf } from '../parallel/model.js';
+import { shardsFor } from '../parallel/sharding.js';
+import { trueCaptions } from './caption-source.js';
+import { drawParameters, type InitialData, loadParameters } from './initial-parameters.js';
+import { wordVectorsOf } from './initial-word-vectors.js';
+import { decayedParameters, optimiserOf } from './optimisers.js';
+import { referencesOf, type SplitReferences } from './references.js';
+import { scheduleOf } from './schedule.js';
+import { sampledWordsOf } from './scheduled-sampling.js';
+import { selfCriticalCaptions } from './self-critical.js';
+import type { TrainingSettings } from './training-steps.js';
+
+export interface TrainerOptions {
+  /** Told of every failure of a worker that was mended. */
+  readonly onFault?: ((message: string) => void) | undefined;
+  /** In place of the data that the config names. */
+  readonly load?: ((precision: Precision) => Promise<Dataset> | Dataset) | undefined;
+  /** What makes the model of `config.model`; the built-in captioners by default. */
+  readonly family?: ModelFamily | undefined;
+  /** Where to go on from, with its engine if this machine has it; otherwise parameters are drawn or loaded, as the config says. */
+  readonly checkpoint?: Checkpoint | undefined;
+  /** The entry file of the workers; tests hand in one that fails on purpose. */
+  readonly workerFile?: string | undefined;
+}
+
+/** A captioner with its data, ready to train. */
+export interface Trainer {
+  /** The config with every `auto` of which the result depends resolved. */
+  readonly config: Config;
+  readonly dataset: Dataset;
+  readonly model: Model;
+  /** What the user should know of how the model begins, one line each. */
+  readonly modelNotes: readonly string[];
+  /** SHA-256 of the file of word vectors; null where the model begins without. */
+  readonly wordVectorsChecksum: string | null;
+  readonly engine: ChosenEngine;
+  readonly workers: number;
+  readonly shards: number;
+  readonly coordinator: Coordinator;
+  readonly settings: TrainingSettings;
+  readonly stepsPerEpoch: number;
+  readonly lastStep: number;
+  /** What captions of the validation images are compared with; null where none are scored. */
+  readonly references: SplitReferences | null;
+  /** What captions of the training images are rewarded by; null where the true captions are trained on. */
+  readonly trainingReferences: SplitReferences | null;
+}
+
+/**
+ * Chooses the engine, loads the data and starts the workers.
+ * @throws UserError for anything in config or data that does not fit
+ */
+export async function createTrainer(config: Config, options: TrainerOptions = {}): Promise<Trainer> {
+  const { checkpoint } = options;
+  const recorded = checkpoint?.state.engineChoice as EngineChoice | undefined;
+  const engine = await chooseEngine(config.engine, recorded);
+  const load = options.load ?? ((precision) => loadDataset(config.data, precision, config.train.seed));
+  const dataset = await load(precisionOf(engine.choice));
+  if (dataset.train.count === 0) throw new UserError('The training split has no captions.');
+  if (checkpoint && checkpoint.state.dataChecksum !== dataset.checksum) {
+    throw new UserError(
+      `The data is not what this run was trained on (checksum ${dataset.checksum}, expected ` +
+        `${checkpoint.state.dataChecksum}). Put the original data back, or start a new run.`,
+    );
+  }
+
+  const references = scoresCaptions(config) && dataset.val.count > 0 ? validationReferences(config, dataset) : null;
+  const workers = config.train.workers === 'auto' ? usableThreads() : config.train.workers;
+  const trainingReferences = isSelfCritical(config) ? referencesOfTraining(config, dataset) : null;
+  // A row of the sampler is a caption, or an image of which captions are sampled.
+  const rows = trainingReferences?.images.length ?? dataset.train.count;
+  const captionsOfRow = trainingReferences ? config.train.selfCritical.samples : 1;
+  const batchSize = Math.min(config.train.batchSize, rows * captionsOfRow);
+  const shards = config.train.shards === 'auto' ? shardsFor(workers, batchSize) : config.train.shards;
+  const { init: _, ...shape } = config.model;
+  const familyOptions = {
+    ...shape,
+    labelSmoothing: config.train.labelSmoothing,
+    standardize: config.data.standardize,
+    ...(trainingReferences ? { excludedWords: unwrittenIds, temperature: config.train.selfCritical.temperature } : {}),
+  };
+  const model = modelOf(options.family ?? captioners, familyOptions, dimensionsOf(dataset));
+  const microRows = config.train.batchSize / captionsOfRow;
+  const sampler: SamplerConfig = {
+    count: rows,
+    batchSize: microRows * config.train.accumulate,
+    sampling: config.train.sampling,
+    seed: config.train.seed,
+  };
+  const wordVectors = wordVectorsOf(config, dataset.vocabulary, checkpoint);
+  const perEpoch = stepsPerEpoch(sampler);
+  const lastStep = config.train.epochs * perEpoch;
+  const optimiser = optimiserOf(config.train);
+  const coordinator = new Coordinator({
+    engine: engine.choice,
+    model,
+    dataset,
+    updates: {
+      rule: optimiser.rule,
+      decayed: decayedParameters(model.spec.parameters, config.train.weightDecay),
+      averages: config.train.ema !== null,
+      accumulates: config.train.accumulate > 1,
+    },
+    batchSize: config.train.batchSize,
+    workers,
+    shards,
+    taskSeconds: config.train.taskSeconds,
+    onFault: options.onFault ?? (() => {}),
+    file: options.workerFile,
+  });
+  try {
+    const { inputs, imageIdxs } = dataset.train;
+    const statistics = (input: string) => columnStatistics(inputs[input]!, imageIdxs);
+    begin(coordinator, model, config, { vectors: wordVectors.vectors, statistics }, checkpoint);
+  } catch (error) {
+    await coordinator.close();
+    throw error;
+  }
+  const sampledWords = sampledWordsOf(config.train.scheduledSampling, perEpoch);
+  return {
+    config: { ...config, train: { ...config.train, shards } },
+    dataset,
+    model,
+    modelNotes: wordVectors.notes,
+    wordVectorsChecksum: wordVectors.checksum,
+    engine,
+    workers,
+    shards,
+    coordinator,
+    settings: {
+      sampler,
+      captions: trainingReferences
+        ? selfCriticalCaptions(coordinator, dataset, config.train.selfCritical, trainingReferences)
+        : trueCaptions(coordinator, dataset.train, sampledWords),
+      microRows,
+      optimiser,
+      schedule: scheduleOf(config.train, lastStep),
+      clip: config.train.clip,
+      ema: config.train.ema,
+      onNonFinite: config.train.onNonFinite,
+    },
+    stepsPerEpoch: perEpoch,
+    lastStep,
+    references,
+    trainingReferences,
+  };
+}
+
+/** Whether any validation scores captions. */
+function scoresCaptions({ validate: { everyEpochs, scores, metric } }: Config): boolean {
+  return everyEpochs > 0 && (scores.everyEpochs === 'auto' ? metric !== 'loss' : scores.everyEpochs > 0);
+}
+
+function isSelfCritical({ train }: Config): boolean {
+  return train.selfCritical.samples > 0;
+}
+
+function referencesOfTraining({ data }: Config, { train, vocabulary }: Dataset): SplitReferences {
+  return referencesOf(train, vocabulary, { dir: data.dir, split: 'train' });
+}
+
+function validationReferences({ data }: Config, { val, vocabulary }: Dataset): SplitReferences {
+  return referencesOf(val, vocabulary, { dir: data.dir, split: data.holdOut === null ? 'val' : 'train' });
+}
+
+/** Fills in the parameters, and for a run that goes on the optimiser's arrays. */
+function begin(
+  { memory }: Coordinator,
+  { spec }: Model,
+  config: Config,
+  data: InitialData,
+  checkpoint: Checkpoint | undefined,
+): void {
+  if (checkpoint) {
+    restoreCheckpoint(memory, checkpoint);
+    return;
+  }
+  const flat = parametersOf(memory);
+  if (config.model.init !== null) loadParameters(flat, memory.layout, spec, config.model.init, data);
+  else drawParameters(flat, memory.layout, spec, config.train.seed, data);
+  startAverage(memory);
+}
+
+function dimensionsOf({ train, vocabulary }: Dataset): Dimensions {
+  const inputs: Record<string, number> = {};
+  const positions: Record<string, number> = {};
+  for (const [name, table] of Object.entries(train.inputs)) {
+    inputs[name] = table.columns;
+    if (table.positions !== undefined) positions[name] = table.positions;
+  }
+  const grids = Object.keys(positions).length > 0 ? { positions } : {};
+  return { inputs, ...grids, vocabSize: vocabulary.size, steps: train.columns - 1 };
+}

@@ -1,0 +1,174 @@
+/** What happens to the log of a run that goes on: it is cut back to the checkpoint, or set aside where there is none. */
+import { closeSync, existsSync, fstatSync, readSync, renameSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { UserError } from '../../errors.js';
+import { AtomicFile } from '../../files/atomic-file.js';
+import { NotAFileError, openRegularFile } from '../../files/regular-file.js';
+import { StepSet } from './step-set.js';
+
+const chunkBytes = 2 ** 20;
+/** A longer line is no record. */
+const longestLine = 16 * 2 ** 20;
+const newline = 0x0a;
+
+/** What was found of a log. */
+export interface CutBack {
+  readonly existed: boolean;
+  /** Training steps kept, each once. */
+  readonly steps: number;
+}
+
+/**
+ * Prepares a log for going on after step `step`: keeps each training step up to it once, and drops every later line of
+ * any type, lines that are no JSON objects and a last line that was cut short. The file is replaced whole or not at all.
+ * It is read piece by piece, so its size does not matter.
+ *
+ * @param lastStepOf a lower limit for types of record that the resumed run will log anew for step `step`
+ * @throws UserError when the log cannot be read or replaced
+ */
+export function cutBackMetrics(path: string, step: number, lastStepOf: Readonly<Record<string, number>> = {}): CutBack {
+  let file: number;
+  try {
+    file = openRegularFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { existed: false, steps: 0 };
+    throw cannot('read', path, error);
+  }
+  const seen = new StepSet();
+  const kept = new KeptLines(path, file);
+  try {
+    for (const line of linesOf(path, file)) {
+      if (line.text !== null && belongs(line.text, step, lastStepOf, seen)) kept.keep(line);
+      else kept.drop(line);
+    }
+    kept.commit();
+  } catch (error) {
+    kept.abandon();
+    if (error instanceof UserError) throw error;
+    throw cannot('replaced', path, error);
+  } finally {
+    closeSync(file);
+  }
+  return { existed: true, steps: seen.size };
+}
+
+/**
+ * Renames a log out of the way of a run that begins again, to `metrics-1.jsonl` or the next number that is free.
+ *
+ * @returns its new name; null where there is no log or it is empty
+ * @throws UserError when it cannot be renamed
+ */
+export function setAsideMetrics(path: string): string | null {
+  try {
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) return null;
+    const free = freeName(path);
+    renameSync(path, free);
+    return basename(free);
+  } catch (error) {
+    throw cannot('renamed', path, error);
+  }
+}
+
+function freeName(path: string): string {
+  for (let n = 1; ; n++) {
+    const name = path.replace(/(\.\w+)?$/, (extension) => `-${n}${extension}`);
+    if (!existsSync(name)) return name;
+  }
+}
+
+function cannot(what: string, path: string, error: unknown): UserError {
+  const reason = error instanceof NotAFileError ? `${error.message}.` : (error as Error).message;
+  return new UserError(`${path} cannot be ${what}: ${reason}`);
+}
+
+interface Line {
+  readonly begin: number;
+  readonly end: number;
+  /** With its newline; null where it is too long, or the last one and cut short. */
+  readonly text: Buffer | null;
+}
+
+/** The lines of a file, one at a time; what lies beyond its size at the start is not read. */
+function* linesOf(path: string, file: number): Generator<Line, void, void> {
+  const size = fstatSync(file).size;
+  const chunk = Buffer.alloc(chunkBytes);
+  /** The beginning of a line whose end has not been read yet. */
+  let parts: Buffer[] = [];
+  let begin = 0;
+  for (let at = 0; at < size; ) {
+    const read = readChunk(path, file, chunk, at);
+    if (read === 0) break;
+    let from = 0;
+    for (let to = chunk.indexOf(newline) + 1; to > 0 && to <= read; to = chunk.indexOf(newline, from) + 1) {
+      const end = at + to;
+      const text = end - begin > longestLine ? null : Buffer.concat([...parts, chunk.subarray(from, to)]);
+      yield { begin, end, text };
+      parts = [];
+      begin = end;
+      from = to;
+    }
+    at += read;
+    if (at - begin > longestLine) parts = [];
+    else if (from < read) parts.push(Buffer.from(chunk.subarray(from, read)));
+  }
+  // The last line of a log ends in a newline unless its writing was interrupted.
+  if (begin < size) yield { begin, end: size, text: null };
+}
+
+function readChunk(path: string, file: number, chunk: Buffer, at: number): number {
+  try {
+    return readSync(file, chunk, 0, chunk.length, at);
+  } catch (error) {
+    throw cannot('read', path, error);
+  }
+}
+
+/** Writes what is kept of a file beside it, from the first line on that is dropped; a file that loses none stays. */
+class KeptLines {
+  private copy: AtomicFile | null = null;
+
+  constructor(
+    private readonly path: string,
+    private readonly file: number,
+  ) {}
+
+  keep({ text }: Line): void {
+    if (text !== null) this.copy?.append(text);
+  }
+
+  drop({ begin }: Line): void {
+    if (this.copy !== null) return;
+    this.copy = new AtomicFile(this.path);
+    const chunk = Buffer.alloc(chunkBytes);
+    for (let at = 0; at < begin; ) {
+      const read = readChunk(this.path, this.file, chunk, at);
+      const bytes = chunk.subarray(0, Math.min(read, begin - at));
+      if (bytes.length === 0) throw new Error('it became shorter while it was read');
+      this.copy.append(bytes);
+      at += bytes.length;
+    }
+  }
+
+  commit(): void {
+    this.copy?.commit();
+  }
+
+  abandon(): void {
+    this.copy?.abandon();
+  }
+}
+
+function belongs(line: Buffer, lastStep: number, lastStepOf: Readonly<Record<string, number>>, seen: StepSet): boolean {
+  let record: { type?: unknown; step?: unknown } | null;
+  try {
+    record = JSON.parse(line.toString('utf8'));
+  } catch {
+    return false;
+  }
+  if (typeof record !== 'object' || record === null || Array.isArray(record)) return false;
+  if (typeof record.step !== 'number') return true;
+  const { type } = record;
+  const limit = typeof type === 'string' && Object.hasOwn(lastStepOf, type) ? lastStepOf[type]! : lastStep;
+  if (record.step > limit) return false;
+  return type !== 'step' || seen.add(record.step);
+}

@@ -1,0 +1,38 @@
+/** What a run tells whoever watches it. Everything is for people; the numbers for programs are in metrics.jsonl. */
+
+import type { Trainer } from '../loop/trainer.js';
+import type { TrainingStep } from '../loop/training-steps.js';
+import type { SampleCaption, Validation } from '../loop/validation.js';
+
+export interface RunEvents {
+  /** Before the first step. */
+  started(trainer: Trainer, run: { readonly dir: string; readonly doneSteps: number }): void;
+  step(step: TrainingStep): void;
+  /**
+   * After the last step of an epoch.
+   *
+   * @param meanLoss of the captions of all its steps that were not left out, also of those before a resumption; null
+   *   where there are none, or where a checkpoint of format 1 within the epoch did not record the sum
+   * @param meanReward of the same captions, where they are the model's own
+   */
+  epochEnded(step: TrainingStep, meanLoss: number | null, meanReward: number | null): void;
+  validated(epoch: number, validation: Validation, isBest: boolean): void;
+  captions(samples: readonly SampleCaption[]): void;
+  checkpointed(path: string, step: number): void;
+  warning(message: string): void;
+  note(message: string): void;
+}
+
+/** The events that someone listens to, and nothing for the others. */
+export function allEvents(some: Partial<RunEvents> = {}): RunEvents {
+  return {
+    started: (...told) => some.started?.(...told),
+    step: (...told) => some.step?.(...told),
+    epochEnded: (...told) => some.epochEnded?.(...told),
+    validated: (...told) => some.validated?.(...told),
+    captions: (...told) => some.captions?.(...told),
+    checkpointed: (...told) => some.checkpointed?.(...told),
+    warning: (...told) => some.warning?.(...told),
+    note: (...told) => some.note?.(...told),
+  };
+}

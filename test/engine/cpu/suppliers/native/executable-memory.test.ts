@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { expect, it } from 'vitest';
+import { koffi } from '../../../../../src/engine/cpu/suppliers/blas/koffi.js';
+import { loadCode } from '../../../../../src/engine/cpu/suppliers/native/executable-memory.js';
+import { Assembler } from '../../../../../src/engine/cpu/suppliers/native/x64/assembler.js';
+import { processorFeatures } from '../../../../../src/engine/cpu/suppliers/native/x64/features.js';
+import { at, rax, rdi, rsi } from '../../../../../src/engine/cpu/suppliers/native/x64/operands.js';
+import { describeWith } from '../../../../support/requirements.js';
+
+/** Mappings of no file with these permissions, in order. */
+function mappings(permissions: string): string[] {
+  const lines = readFileSync('/proc/self/maps', 'utf8').split('\n');
+  return lines.filter((line) => / (\S{4}) /.exec(line)?.[1] === permissions && /^(\S+\s+){4}0\s*$/.test(line));
+}
+
+describeWith({ generated: true }, 'generated code', () => {
+  it('runs from memory that cannot be written', () => {
+    const asm = new Assembler();
+    asm.add(rsi, 1);
+    asm.mov(rax, rsi);
+    asm.mov(at(rdi), rax);
+    asm.ret();
+    const before = { runnable: mappings('r-xp').length, both: mappings('rwxp').length };
+    const { increment } = loadCode(asm.finish(), { increment: { offset: 0, parameters: 2 } });
+    const out = new BigInt64Array(1);
+    increment(Number(koffi().address(out)), 41);
+    expect(out[0]).toBe(42n);
+    expect(mappings('r-xp').length).toBe(before.runnable + 1);
+    expect(mappings('rwxp').length).toBeLessThanOrEqual(before.both);
+  });
+
+  it('asks the processor for the features that the system reports', () => {
+    const flags = new Set(/^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))![1]!.split(' '));
+    const has = (...names: string[]) => names.every((name) => flags.has(name));
+    expect(processorFeatures()).toEqual({
+      avx2: has('avx2', 'fma'),
+      avx512: has('avx2', 'fma', 'avx512f', 'avx512dq', 'avx512bw', 'avx512vl'),
+      avx512Bf16: has('avx512f', 'avx512_bf16'),
+    });
+  });
+
+  it('runs in worker threads', async () => {
+    const module = new URL('../../../../../dist/src/engine/cpu/suppliers/native/x64/features.js', import.meta.url);
+    const code = `import('${module}').then(({ processorFeatures }) =>
+      require('node:worker_threads').parentPort.postMessage(processorFeatures()))`;
+    const answers = [1, 2].map(
+      () =>
+        new Promise((resolve, reject) => {
+          const worker = new Worker(code, { eval: true });
+          worker.once('message', resolve);
+          worker.once('error', reject);
+        }),
+    );
+    expect(await Promise.all(answers)).toEqual([processorFeatures(), processorFeatures()]);
+  });
+});
