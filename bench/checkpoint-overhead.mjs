@@ -13,11 +13,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseConfigText } from '../dist/src/config/load.js';
 import { syntheticDataset } from '../dist/src/data/synthetic.js';
-import { flatView } from '../dist/src/engine/shared-memory.js';
-import { CheckpointWriter } from '../dist/src/training/checkpoint-writer.js';
-import { drawParameters } from '../dist/src/training/initial-parameters.js';
-import { createTrainer } from '../dist/src/training/trainer.js';
-import { trainingSteps } from '../dist/src/training/training-steps.js';
+import { CheckpointWriter } from '../dist/src/training/checkpoints/checkpoint-writer.js';
+import { createTrainer } from '../dist/src/training/loop/trainer.js';
+import { trainingSteps } from '../dist/src/training/loop/training-steps.js';
 
 const { values } = parseArgs({
   options: {
@@ -45,29 +43,31 @@ const trainer = await createTrainer(config, {
   load: async () => syntheticDataset(coco, 231),
   onFault: (message) => console.error(message),
 });
-const { coordinator, settings, engine } = trainer;
+const { coordinator, engine } = trainer;
 const { memory } = coordinator;
-drawParameters(flatView(memory, memory.parameters), memory.parameterLayout, 231);
 const folder = mkdtempSync(join(tmpdir(), 'recap-checkpoint-'));
-const writer = new CheckpointWriter({ folder, runId: 'bench', memory, keep: 1, syncFirst: [] });
+const writer = new CheckpointWriter({ folder, runId: 'bench', memory, keep: 1, syncFirst: [], guardFile: folder });
 
 const state = (step) => ({
   step,
   epoch: 1,
   validatedEpoch: 0,
   config: trainer.config,
-  model: trainer.shape,
+  model: trainer.model.recipe,
+  rule: trainer.settings.optimiser.rule,
   vocabulary: trainer.dataset.vocabulary.idxToWord,
   shards: trainer.shards,
   engine: engine.description,
   engineChoice: engine.choice,
   dataChecksum: '',
   validationLoss: null,
-  bestValidationLoss: null,
+  bestValidation: null,
+  bestStep: null,
+  epochSums: null,
   elapsedSeconds: 0,
 });
 
-const iterator = trainingSteps(coordinator, settings, 1, Number.MAX_SAFE_INTEGER);
+const iterator = trainingSteps(trainer, 1, Number.MAX_SAFE_INTEGER);
 async function steps(count) {
   let last;
   for (let i = 0; i < count; i++) last = (await iterator.next()).value;

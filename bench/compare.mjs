@@ -10,9 +10,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { peers, recapRuns } from './peer-list.mjs';
 
-const usage = `node bench/compare.mjs [--cell lstm|rnn] [--data DIR] [--rounds 5] [--steps 20] [--peers A,B] [--json FILE]
+const usage = `node bench/compare.mjs [--cell lstm|rnn] [--attention] [--data DIR] [--rounds 5] [--steps 20] [--peers A,B] [--json FILE]
 
   --cell     lstm (default) or rnn
+  --attention  with additive attention over grids of 49 × 352, at full length: recap and PyTorch, the LSTM
   --lengths  full: random captions at full length in COCO's shapes (default without --data)
              data: captions as long as they are (default with --data, which it needs)
   --data     a folder in CS231n's layout, for real captions and PCA features
@@ -21,7 +22,7 @@ const usage = `node bench/compare.mjs [--cell lstm|rnn] [--data DIR] [--rounds 5
   --peers    only runs whose name contains one of these texts, commas between them
   --json     write every measured line to this file
   --check    first check that numpy and PyTorch agree on loss and gradients
-  --python   the Python that has numpy and torch (/usr/bin/python3)
+  --python   the Python that has numpy and torch (/usr/bin/python3), such as that of a virtual environment
 
 It uses every core it may run on: for two of many, taskset -c 0,1 node bench/compare.mjs …`;
 
@@ -33,6 +34,7 @@ const timeLimitMs = 180_000;
 const { values: options } = parseArgs({
   options: {
     cell: { type: 'string', default: 'lstm' },
+    attention: { type: 'boolean', default: false },
     lengths: { type: 'string' },
     data: { type: 'string' },
     rounds: { type: 'string', default: '5' },
@@ -171,6 +173,10 @@ function main() {
     console.error('--lengths data needs --data DIR, and --lengths full is without it.');
     process.exit(2);
   }
+  if (options.attention && (options.cell !== 'lstm' || options.data !== undefined)) {
+    console.error('--attention compares the LSTM, at full length.');
+    process.exit(2);
+  }
   if (options.check) {
     const script = fileURLToPath(new URL('peers/check.py', import.meta.url));
     if (spawnSync(options.python, [script], { stdio: 'inherit' }).status !== 0) process.exit(1);
@@ -178,7 +184,8 @@ function main() {
   const cores = os.availableParallelism();
   const blas = bestBlasEnv();
   const data = options.data && resolve(options.data);
-  const settings = { cell: options.cell, data, cores, python: options.python, blasEnv: blas.env };
+  const { cell, attention, python: interpreter } = options;
+  const settings = { cell, attention, data, cores, python: interpreter, blasEnv: blas.env };
   const wanted = options.peers?.split(',');
   const all = [...recapRuns(settings), ...peers(settings)].filter(
     ({ name }) => wanted === undefined || wanted.some((text) => name.includes(text)),
@@ -229,7 +236,7 @@ function main() {
 
   const work = data ? `captions of ${options.data} at their own lengths` : 'COCO shape, captions at full length';
   console.log(
-    `${options.cell.toUpperCase()}, ${work}; medians of ${rounds} alternating rounds of ${options.steps} steps of 100 captions.\n`,
+    `${cell.toUpperCase()}${attention ? ' with attention' : ''}, ${work}; medians of ${rounds} alternating rounds of ${options.steps} steps of 100 captions.\n`,
   );
   console.log(table(results.filter(({ lines }) => lines.length > 0)));
   console.log(`\n${machine()}\n${blas.report}`);

@@ -1,6 +1,20 @@
-// Speed of the WebAssembly kernels on one thread: `npm run build && node bench/kernels.mjs`. Each figure is the best of
-// many rounds by processor time, so that other programs on the machine disturb it little.
-import { bestInstructionSet, instructionSets, loadKernels, packedBytes } from '../dist/src/engine/cpu/kernels.js';
+// Speed of matrix products by everything that computes them here, and of the WebAssembly kernels, on one thread:
+// `npm run build && node bench/kernels.mjs`. Each figure is the best of many rounds by processor time, and suppliers take
+// turns, so that other programs on the machine disturb them little and alike.
+
+import { bestInstructionSet, instructionSets, loadKernels } from '../dist/src/engine/cpu/kernels.js';
+import { openBlas } from '../dist/src/engine/cpu/suppliers/blas/blas-library.js';
+import { installedLibraries } from '../dist/src/engine/cpu/suppliers/blas/installed.js';
+import { nativeProducts } from '../dist/src/engine/cpu/suppliers/blas/native-products.js';
+import { loadCode } from '../dist/src/engine/cpu/suppliers/native/executable-memory.js';
+import { generationSupport } from '../dist/src/engine/cpu/suppliers/native/generated-kernels.js';
+import { generatedProducts } from '../dist/src/engine/cpu/suppliers/native/generated-products.js';
+import { Assembler } from '../dist/src/engine/cpu/suppliers/native/x64/assembler.js';
+import { Label } from '../dist/src/engine/cpu/suppliers/native/x64/code.js';
+import { rdi } from '../dist/src/engine/cpu/suppliers/native/x64/operands.js';
+import { avx2, avx512, registerOf } from '../dist/src/engine/cpu/suppliers/native/x64/vector-set.js';
+import { libraryEnvironment } from '../dist/src/engine/cpu/suppliers/supplier.js';
+import { wasmProducts } from '../dist/src/engine/cpu/suppliers/wasm-products.js';
 
 const rounds = 50;
 const memory = new WebAssembly.Memory({ initial: 4096, maximum: 4096, shared: true });
@@ -19,28 +33,102 @@ new Uint32Array(memory.buffer, slots, 2).set([120 * MiB, 140 * MiB]);
 
 /** Milliseconds of one call: many calls a round, since the clock of processor time is coarse. */
 function best(calls, run) {
-  let least = Number.POSITIVE_INFINITY;
+  return bestInTurns(calls, [() => run])[0];
+}
+
+/** As `best`, of several that take turns; each gives what is to be timed after it has prepared for it. */
+function bestInTurns(calls, runs) {
+  const least = runs.map(() => Number.POSITIVE_INFINITY);
   for (let round = 0; round < rounds; round++) {
-    const before = process.cpuUsage();
-    for (let i = 0; i < calls; i++) run();
-    const { user, system } = process.cpuUsage(before);
-    least = Math.min(least, (user + system) / 1000 / calls);
+    runs.forEach((prepare, which) => {
+      const run = prepare();
+      const before = process.cpuUsage();
+      for (let i = 0; i < calls; i++) run();
+      const { user, system } = process.cpuUsage(before);
+      least[which] = Math.min(least[which], (user + system) / 1000 / calls);
+    });
   }
   return least;
 }
 
-// [packed beforehand, transA, transB, M, N, K]: the time steps of an LSTM, then its products over all time steps.
+const wasmSets = instructionSets.slice(0, instructionSets.indexOf(bestInstructionSet()) + 1);
+const { sets: generatedSets } = generationSupport();
+
+/** [name, products] of everything that works here. */
+function suppliers() {
+  const kernels = loadKernels(memory);
+  const libraries = installedLibraries().map(({ library, path }) => {
+    Object.assign(process.env, libraryEnvironment(library, ''));
+    const blas = openBlas(library, path);
+    blas.useOneThread();
+    return [library, nativeProducts(blas, 'float32', library === 'onednn' ? 'most' : 'none', kernels, memory)];
+  });
+  return [
+    ...generatedSets.map((set) => [`native ${set}`, generatedProducts(set, memory)]),
+    ...libraries,
+    ...wasmSets.map((set) => [set, wasmProducts(loadKernels(memory, set))]),
+  ];
+}
+
+/** GFLOP/s of fused multiply-adds that wait for nothing. */
+function peak(set) {
+  const asm = new Assembler();
+  const loop = new Label();
+  const sums = set.registers - 4;
+  const register = (number) => registerOf(set, number);
+  for (let i = 0; i < set.registers; i++) set.zero(asm, register(i));
+  asm.align(64);
+  asm.bind(loop);
+  for (let i = 0; i < sums; i++) asm.vfmadd231ps(register(i), register(sums), register(sums + 1));
+  asm.sub(rdi, 1);
+  asm.j('ne', loop);
+  asm.vzeroupper();
+  asm.ret();
+  const { multiplyAdd } = loadCode(asm.finish(), { multiplyAdd: { offset: 0, parameters: 1 } });
+  const repeats = 100_000;
+  const ms = best(1, () => multiplyAdd(repeats));
+  return (repeats * sums * (set.bytes / 2)) / ms / 1e6;
+}
+
+// [weights, transA, transB, M, N, K]: the time steps of an LSTM, then its products over all time steps. Weights are
+// prepared once a step.
 const products = [
-  [true, 0, 0, rows, 4 * H, H],
-  [true, 0, 1, rows, H, 4 * H],
-  [true, 0, 0, 7, 4 * H, H],
-  [true, 0, 0, 1, 4 * H, H],
-  [true, 0, 0, rows, H, H],
-  [false, 1, 0, H, 4 * H, 800],
-  [false, 0, 0, 800, V, H],
-  [false, 0, 0, 400, 4 * H, 256],
-  [false, 0, 1, 800, H, V],
+  [true, false, false, rows, 4 * H, H],
+  [true, false, true, rows, H, 4 * H],
+  [true, false, false, 36, 4 * H, H],
+  [true, false, false, 7, 4 * H, H],
+  [true, false, false, 1, 4 * H, H],
+  [true, false, false, rows, H, H],
+  [false, true, false, H, 4 * H, 800],
+  [true, false, false, 800, V, H],
+  [true, false, false, 800, 4 * H, 256],
+  [true, false, true, 800, H, V],
 ];
+
+function timeProducts() {
+  const list = suppliers();
+  for (const set of [avx2, avx512].filter(({ name }) => generatedSets.includes(name))) {
+    console.log(`${set.name} fused multiply-adds from registers: ${peak(set).toFixed(1)} GFLOP/s`);
+  }
+  console.log(`\nGFLOP/s${' '.repeat(29)}${list.map(([name]) => name.padStart(18)).join('')}`);
+  for (const [weights, transA, transB, M, N, K] of products) {
+    const [a, b, c, prepared, scratch] = [0, 16 * MiB, 32 * MiB, 48 * MiB, 64 * MiB];
+    const use = { transposeB: transB, everyStep: M <= rows, bias: false };
+    const flops = 2 * M * N * K;
+    const runs = list.map(([, products]) => {
+      const bytes = weights ? products.preparedBytes(use, N, K) : 0;
+      if (bytes > scratch - prepared) throw new Error('the prepared operand does not fit its place');
+      return () => {
+        if (bytes === 0) return () => products.multiply(transA, transB, M, N, K, a, b, c, 0, scratch);
+        products.prepare(transB, N, K, b, prepared);
+        return () => products.multiplyPrepared(transB, M, N, K, a, prepared, c, 0, scratch);
+      };
+    });
+    const times = bestInTurns(Math.ceil(1e8 / flops), runs);
+    const shape = `(${M},${K})${transA ? 'ᵀ' : ''}·(${K},${N})${transB ? 'ᵀ' : ''}${weights ? ' prepared' : ''}`;
+    console.log(shape.padEnd(36) + times.map((ms) => (flops / ms / 1e6).toFixed(1).padStart(18)).join(''));
+  }
+}
 
 const element = (k) => ({
   vexp: [16384, () => k.vexp(0, MiB, 16384)],
@@ -53,7 +141,8 @@ const element = (k) => ({
     rows * H,
     () => k.lstmCellBackward(0, MiB, 2 * MiB, 3 * MiB, 4 * MiB, 5 * MiB, rows, 6 * MiB, 7 * MiB, rows, H),
   ],
-  softmaxLoss: [100 * V, () => k.softmaxLoss(64 * MiB, indices, 100, V, 1)],
+  softmaxLoss: [100 * V, () => k.softmaxLoss(64 * MiB, indices, 100, V, 0, 1)],
+  dropoutMask: [800 * H, () => k.dropoutMask(indices, indices, 800, H, 231, 7, 1, 2 ** 31, 2, 32 * MiB)],
   columnSums: [800 * 4 * H, () => k.columnSums(0, 800, 4 * H, 4 * H, 32 * MiB)],
   sumByInput: [800 * 4 * H, () => k.sumByInput(0, indices, 800, 4 * H, 300, 32 * MiB)],
   'adam, 2 slots': [3 * MiB, () => k.adam(0, 20 * MiB, 40 * MiB, slots, 2, 0, 3 * MiB, 1e-3, 0.9, 0.999, 1e-8, 100)],
@@ -61,24 +150,10 @@ const element = (k) => ({
   toBf16: [4 * H * H, () => k.toBf16(0, 4 * H, 32 * MiB, 4 * H, H, 4 * H)],
 });
 
-for (const instructionSet of instructionSets.slice(0, instructionSets.indexOf(bestInstructionSet()) + 1)) {
-  const kernels = loadKernels(memory, instructionSet);
+timeProducts();
+for (const instructionSet of wasmSets) {
   console.log(`\n${instructionSet}`);
-  for (const [isPacked, transA, transB, M, N, K] of products) {
-    const [a, b, c, packed, scratch] = [0, 16 * MiB, 32 * MiB, 48 * MiB, 64 * MiB];
-    const [lda, ldb] = [transA ? M : K, transB ? K : N];
-    if (packedBytes(N, K) > scratch - packed) throw new Error('the packed operand does not fit its place');
-    kernels.packB(transB, N, K, b, ldb, packed);
-    const flops = 2 * M * N * K;
-    const ms = best(Math.ceil(1e8 / flops), () =>
-      isPacked
-        ? kernels.sgemmPacked(transA, M, N, K, a, lda, packed, 0, c, N, 0, scratch)
-        : kernels.sgemm(transA, transB, M, N, K, a, lda, b, ldb, 0, c, N, 0, scratch),
-    );
-    const shape = `(${M},${K})${transA ? 'ᵀ' : ''}·(${K},${N})${transB ? 'ᵀ' : ''}${isPacked ? ' packed' : ''}`;
-    console.log(shape.padEnd(36), (flops / ms / 1e6).toFixed(1).padStart(7), 'GFLOP/s');
-  }
-  for (const [name, [count, run]] of Object.entries(element(kernels))) {
+  for (const [name, [count, run]] of Object.entries(element(loadKernels(memory, instructionSet)))) {
     const ms = best(Math.ceil(4e5 / count), run);
     console.log(name.padEnd(36), (count / ms / 1e3).toFixed(0).padStart(7), 'million elements/s');
   }

@@ -4,6 +4,8 @@
  *
  *   python3 bench/make-official-size.py /tmp/official
  *   node bench/memory.mjs /tmp/official [--cell lstm] [--steps 3] [--set KEY=VALUE]…
+ *
+ * With --grid, on a folder made with --grid, it trains attention to grids that are kept in float16.
  */
 import { spawn } from 'node:child_process';
 import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -25,6 +27,7 @@ const { values: options, positionals } = parseArgs({
     cell: { type: 'string', default: 'lstm' },
     steps: { type: 'string', default: '3' },
     set: { type: 'string', multiple: true, default: [] },
+    grid: { type: 'boolean', default: false },
   },
 });
 const folder = positionals[0];
@@ -36,7 +39,11 @@ if (folder === undefined || !existsSync('/proc/self/status')) {
 const files = ['coco2014_captions.h5', 'train2014_vgg16_fc7.h5', 'val2014_vgg16_fc7.h5'].map((name) =>
   join(folder, name),
 );
-const dataBytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+const grids = options.grid ? ['train2014_grid.h5', 'val2014_grid.h5'].map((name) => join(folder, name)) : [];
+const bytesOf = (paths) => paths.reduce((sum, file) => sum + statSync(file).size, 0);
+// Grids lie in their files in float32.
+const dataBytes = bytesOf(files) + bytesOf(grids) / 2;
+const attention = options.grid ? ['data.grid=true', 'model.attention=additive'] : [];
 for (const file of files) for await (const _ of createReadStream(file, { highWaterMark: 1 << 22 }));
 
 const run = mkdtempSync(join(tmpdir(), 'recap-memory-'));
@@ -48,7 +55,7 @@ const recap = spawn(
     ...[fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url)), 'train'],
     ...['--config', fileURLToPath(new URL(`../config/coco-${options.cell}.yaml`, import.meta.url))],
     ...['--set', `data.dir=${folder}`, '--set', 'data.features=fc7', '--run', join(run, 'run')],
-    ...options.set.flatMap((override) => ['--set', override]),
+    ...[...attention, ...options.set].flatMap((override) => ['--set', override]),
   ],
   { stdio: ['ignore', 'pipe', 'inherit'] },
 );
@@ -99,11 +106,11 @@ if (firstStep === null) {
   );
   process.exit(1);
 }
-const limit = 1.25 * dataBytes + 300 * megabyte;
+const limit = options.grid ? 5000 * megabyte : 1.25 * dataBytes + 300 * megabyte;
 const seconds = (from, to) => ((to - from) / 1000).toFixed(1);
 const mb = (bytes) => (bytes / megabyte).toFixed(0);
 console.log(
-  `data ${mb(dataBytes)} MB; peak memory ${mb(peak)} MB, ${peak <= limit ? 'within' : 'OVER'} 1.25 times the data plus 300 MB (${mb(limit)} MB)`,
+  `data ${mb(dataBytes)} MB; peak memory ${mb(peak)} MB, ${peak <= limit ? 'within' : 'OVER'} the ${mb(limit)} MB allowed`,
 );
 console.log(
   `features read ${seconds(start, endOfReading)} s after the start, first step ${seconds(endOfReading, firstStep)} s after that (at most 10 s)`,

@@ -43,7 +43,7 @@ const threads = (omp, blas) => ({ OMP_NUM_THREADS: String(omp), OPENBLAS_NUM_THR
  *
  * @returns {Peer[]}
  */
-export function peers({ cell, data, cores, python, blasEnv }) {
+export function peers({ cell, attention, data, cores, python, blasEnv }) {
   const work = ['--cell', cell, ...(data ? ['--data', data] : [])];
   const found = [];
   const numpy = (name, env, args = []) =>
@@ -55,8 +55,8 @@ export function peers({ cell, data, cores, python, blasEnv }) {
       command: (steps) => [python, numpyPeer, ...work, ...args, '--steps', String(steps)],
       env: { ...keepMemory, ...blasEnv, ...env },
     });
-  numpy('1 thread', threads(1, 1));
-  if (cores > 1) {
+  if (!attention) numpy('1 thread', threads(1, 1));
+  if (!attention && cores > 1) {
     numpy(`${cores} BLAS threads`, threads(1, cores));
     numpy(`${cores} data-parallel threads`, threads(1, 1), ['--parts', String(cores)]);
   }
@@ -73,8 +73,11 @@ export function peers({ cell, data, cores, python, blasEnv }) {
       ],
       env: { ...keepMemory, ...blasEnv, ...env },
     });
-  for (const precision of ['float32', 'bf16']) {
-    for (const form of ['padded', 'packed', 'loop', 'fused-loop']) {
+  const forms = attention
+    ? ['attention-loop', 'attention-compiled', 'attention-fused']
+    : ['padded', 'packed', 'loop', 'fused-loop'];
+  for (const precision of attention ? ['float32'] : ['float32', 'bf16']) {
+    for (const form of forms) {
       torch(form, precision, '1 thread', threads(1, 1));
       if (cores === 1) continue;
       torch(form, precision, `${cores} threads`, threads(cores, cores));
@@ -91,10 +94,11 @@ export function peers({ cell, data, cores, python, blasEnv }) {
  *
  * @returns {Peer[]}
  */
-export function recapRuns({ cell, data, cores }) {
+export function recapRuns({ cell, attention, data, cores }) {
   const work = data
     ? ['--config', `${configFolder}flickr1k-${cell}.yaml`, '--set', `data.dir=${data}`]
     : ['--shape', 'coco', '--cell', cell, '--lengths', 'full'];
+  if (attention) work.push('--set', 'model.attention=additive');
   const run = (name, engine, precision, workers, mostSteps) => ({
     name: `recap ${name}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
     family: `recap ${name} ${workers}`,
@@ -112,6 +116,7 @@ export function recapRuns({ cell, data, cores }) {
     ...(cores > 1 ? [run('cpu', '{name: cpu}', 'float32', 1)] : []),
     run('cpu bf16', '{name: cpu, precision: bf16}', 'bf16', cores),
     run('cpu, WebAssembly alone', '{name: cpu, blas: none}', 'float32', cores),
+    run('cpu, oneDNN', '{name: cpu, blas: onednn}', 'float32', cores),
     run('gpu.js webasm', '{name: gpu, mode: webasm}', 'float32', cores, 3),
   ];
 }

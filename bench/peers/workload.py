@@ -1,7 +1,8 @@
 """The work of one training step: shapes, captions, features and first parameters, the same for every peer.
 
 Names and shapes are CS231n's: features (N, D), captions (N, T + 1), W_proj (D, H), W_embed (V, W), Wx (W, G),
-Wh (H, G), W_vocab (H, V), with G = H for an RNN and 4H for an LSTM (gates i, f, o, g).
+Wh (H, G), W_vocab (H, V), with G = H for an RNN and 4H for an LSTM (gates i, f, o, g). With attention there is a grid
+(N, L, C) for each image, and recap's parameters of it.
 """
 
 import json
@@ -14,10 +15,10 @@ PARAMETER_NAMES = ("W_proj", "b_proj", "W_embed", "Wx", "Wh", "b", "W_vocab", "b
 
 
 class Shape:
-    """What fixes the shape of every parameter."""
+    """What fixes the shape of every parameter; `grid` is (L, C), or None without attention."""
 
-    def __init__(self, cell, D, W, H, V, T):
-        self.cell, self.D, self.W, self.H, self.V, self.T = cell, D, W, H, V, T
+    def __init__(self, cell, D, W, H, V, T, grid=None):
+        self.cell, self.D, self.W, self.H, self.V, self.T, self.grid = cell, D, W, H, V, T, grid
         self.G = 4 * H if cell == "lstm" else H
 
     def parameter_shapes(self):
@@ -31,6 +32,20 @@ class Shape:
             "b": (G,),
             "W_vocab": (H, V),
             "b_vocab": (V,),
+            **(self.attention_shapes(self.grid[1]) if self.grid else {}),
+        }
+
+    def attention_shapes(self, C):
+        H, G, V = self.H, self.G, self.V
+        return {
+            "W_grid": (C, H),
+            "b_att": (H,),
+            "W_query": (H, H),
+            "w_att": (H,),
+            "w_beta": (H,),
+            "b_beta": (1,),
+            "Wz": (C, G),
+            "W_context": (C, V),
         }
 
     def initial_parameters(self, seed=231, dtype=np.float32):
@@ -38,7 +53,7 @@ class Shape:
         random = np.random.RandomState(seed)
         parameters = {}
         for name, shape in self.parameter_shapes().items():
-            if len(shape) == 1:
+            if len(shape) == 1 and name not in ("w_att", "w_beta"):
                 value = np.zeros(shape)
             elif name == "W_embed":
                 value = random.randn(*shape) / 100
@@ -51,9 +66,10 @@ class Shape:
 class Workload:
     """Captions and features in memory, from which minibatches are gathered."""
 
-    def __init__(self, shape, features, captions, image_idxs, lengths):
+    def __init__(self, shape, features, captions, image_idxs, lengths, grid=None):
         self.shape = shape
         self.features = features
+        self.grid = grid
         self.captions = captions
         self.image_idxs = image_idxs
         self.lengths = lengths
@@ -67,20 +83,26 @@ class Workload:
                 yield order[first : first + batch]
 
     def gather(self, rows):
-        """Features (N, D) and captions (N, T + 1) of the given rows."""
-        return self.features[self.image_idxs[rows]], self.captions[rows]
+        """Features (N, D), with attention beside grids (N, L, C), and captions (N, T + 1) of the given rows."""
+        images = self.image_idxs[rows]
+        if self.grid is None:
+            return self.features[images], self.captions[rows]
+        return (self.features[images], self.grid[images % len(self.grid)].astype(np.float32)), self.captions[rows]
 
 
-def coco_shape(cell, seed=231):
-    """Random captions at full length in the shapes of CS231n's COCO set with PCA features."""
-    shape = Shape(cell, D=512, W=256, H=512, V=1004, T=16)
+def coco_shape(cell, seed=231, attention=False):
+    """Random captions at full length in the shapes of CS231n's COCO set with PCA features, and grids of 49 x 352."""
+    shape = Shape(cell, D=512, W=256, H=512, V=1004, T=16, grid=(49, 352) if attention else None)
     random = np.random.RandomState(seed)
     images, captions = 2000, 4000
     features = random.randn(images, shape.D).astype(np.float32)
     tokens = random.randint(3, shape.V, size=(captions, shape.T + 1))
     tokens[:, 0] = START
     tokens[:, -1] = END
-    return Workload(shape, features, tokens, random.randint(0, images, size=captions), "full")
+    image_idxs = random.randint(0, images, size=captions)
+    # In float16, as recap keeps them.
+    grid = random.randn(100, *shape.grid).astype(np.float16) if attention else None
+    return Workload(shape, features, tokens, image_idxs, "full", grid)
 
 
 def captioning_folder(cell, folder, W=256, H=512):
@@ -98,9 +120,9 @@ def captioning_folder(cell, folder, W=256, H=512):
     return Workload(shape, features, captions, image_idxs, "data")
 
 
-def random_case(cell, dtype, seed=7):
+def random_case(cell, dtype, seed=7, grid=None):
     """A small minibatch of captions of unequal lengths, on which peers are compared with each other."""
-    shape = Shape(cell, D=12, W=10, H=8, V=31, T=9)
+    shape = Shape(cell, D=12, W=10, H=8, V=31, T=9, grid=grid)
     random = np.random.RandomState(seed)
     N = 14
     captions = np.full((N, shape.T + 1), NULL)
@@ -113,7 +135,8 @@ def random_case(cell, dtype, seed=7):
     parameters = shape.initial_parameters(dtype=dtype)
     for name in parameters:
         parameters[name] += (0.1 * random.randn(*parameters[name].shape)).astype(dtype)
-    return shape, parameters, features, captions
+    images = (features, random.randn(N, *grid).astype(dtype)) if grid else features
+    return shape, parameters, images, captions
 
 
 class PackedCaptions:
