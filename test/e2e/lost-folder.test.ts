@@ -26,10 +26,21 @@ function contents(dir: string): [string, string][] {
     .sort();
 }
 
+/** Deletes a folder in which a checkpoint may appear while it is being emptied: what appeared is deleted as well. */
+function deleteFolder(dir: string): void {
+  for (;;) {
+    try {
+      rmSync(dir, { recursive: true });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+    }
+  }
+}
+
 it.each([
   ['moved away', (dir: string) => renameSync(dir, `${dir}-moved`)],
-  // A checkpoint may appear in the folder while it is being emptied.
-  ['deleted', (dir: string) => rmSync(dir, { recursive: true, maxRetries: 10 })],
+  ['deleted', deleteFolder],
 ])('a run whose folder is %s, and another run is there, stops within a step and leaves it alone', async (how, away) => {
   const other = join(folder, `other-${how}`);
   await trainUntil({ afterStep: 2 }, other, { config: smallConfig(data, ['train.seed=7']) });
