@@ -188,7 +188,7 @@ class Captioner {
     const stack = recurrentStack(ops, sink, this.cell, layers, residual, dropout.hidden, parameters, input, state0);
     const context = attentionToOutput && reads.attention ? reads.attention.contexts() : null;
     const scores = wordScores(ops, sink, parameters, stack.y, context, tieEmbeddings, excludedWords);
-    return { words: { backward: (dy: T) => vectors.backward(words.backward(dy)) }, stack, scores };
+    return { words: { backward: (dy: () => T) => vectors.backward(() => words.backward(dy())) }, stack, scores };
   }
 
   private sink<T extends Shape>(ops: Ops<T>): GradientSink<T> {

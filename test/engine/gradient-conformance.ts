@@ -57,7 +57,7 @@ function tiedTable(rowsFirst: boolean): SmallProgram {
       const { loss, dscores } = ops.softmaxLoss(scores);
       const dx = ops.multiply(ops.matmul(dscores, table), ops.oneMinus(ops.multiply(h, h)));
       const uses = [
-        () => words.backward(words.y.gather(dx)),
+        () => words.backward(() => words.y.gather(dx)),
         () => sink.add('table', (options) => ops.matmul(dscores, h, { transposeA: true, ...options })),
       ];
       for (const use of rowsFirst ? uses : uses.reverse()) use();
@@ -80,7 +80,7 @@ function withoutGradients(all: boolean): SmallProgram {
       const sink = new GradientSink(ops, (name) => all || name === 'table');
       for (const name of ['table', 'other', 'table']) {
         const words = wordEmbedding(ops, sink, parameters, name);
-        words.backward(ops.scale(words.y.values, 2));
+        words.backward(() => ops.scale(words.y.values, 2));
       }
       const vectors = ops.embed(parameters.table!);
       sink.add('w', (options) =>

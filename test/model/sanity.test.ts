@@ -1,5 +1,6 @@
 /** The sanity checks that a captioner must pass before anyone believes it, in float64 on the reference engine. */
 import { describe, expect, it } from 'vitest';
+import { productOperations } from '../../src/engine/cost.js';
 import type { Executable, SharedMemory } from '../../src/engine/engine.js';
 import { createReferenceEngine } from '../../src/engine/reference/reference-engine.js';
 import { parametersOf, trainedView } from '../../src/engine/shared-memory.js';
@@ -244,4 +245,14 @@ it('word vectors of a file are the rows of W_embed, the others drawn as far from
   const spread = Math.hypot(...W_embed!) / Math.sqrt(W_embed!.length);
   expect(spread / Math.sqrt((9 + 16 + 9 + 16 + 25) / 6)).toBeCloseTo(1, 1);
   expect(() => specOf({ ...tiny, cell: 'lstm', wordVectorsTrained: false })).toThrow('names no file of vectors');
+});
+
+it('frozen word vectors save the product that would give their gradient, once for each distinct word that is read', () => {
+  const shape = { ...tiny, cell: 'lstm', wordVectors: 'a file' } as const;
+  const plan = packedPlan(shardTokens(raggedShard(shape, 6)));
+  const operations = (wordVectorsTrained: boolean) => {
+    const { programs, parameters } = specOf({ ...shape, wordVectorsTrained });
+    return productOperations(programs.gradients!, parameters, plan);
+  };
+  expect(operations(true) - operations(false)).toBe(2 * plan.inputs * 4 * tiny.hiddenDim * tiny.wordDim);
 });

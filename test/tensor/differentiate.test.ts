@@ -170,7 +170,7 @@ describe('a cell written forward only', () => {
     const layer = recurrentLayer(ops, sink, cell, parameters, '', { x, beside: null }, state0);
     const { dx, dstate0 } = layer.backward(dy);
     const states = Object.entries(dstate0).map(([name, gradient]) => [`first ${name}`, gradient] as const);
-    return { ...sink.gradients, x: dx, y: layer.y.values, ...Object.fromEntries(states) };
+    return { ...sink.gradients, x: dx(), y: layer.y.values, ...Object.fromEntries(states) };
   }
 
   it.each([

@@ -7,8 +7,12 @@ import { byInput, type Sequence } from './sequence.js';
 export interface Embedding<T> {
   /** The vectors of the words that the time steps read, W columns. */
   readonly y: Sequence<T>;
-  /** Gives the sink the table's gradient, given that of `y.values`; rows of words that do not occur are zero. */
-  backward(dy: T): void;
+  /**
+   * Gives the sink the table's gradient; rows of words that do not occur are zero.
+   *
+   * @param dy the gradient of `y.values`, not asked for where the table is frozen
+   */
+  backward(dy: () => T): void;
 }
 
 export function wordEmbedding<T extends Shape>(
@@ -20,6 +24,6 @@ export function wordEmbedding<T extends Shape>(
   const table = parameters[name]!;
   return {
     y: byInput(ops, ops.embed(table)),
-    backward: (dy) => sink.add(name, (options) => ops.embedBackward(dy, table.rows, options)),
+    backward: (dy) => sink.add(name, (options) => ops.embedBackward(dy(), table.rows, options)),
   };
 }

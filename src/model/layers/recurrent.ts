@@ -24,8 +24,8 @@ export interface LayerInput<T> {
 
 /** Gradients of what a layer reads and begins from. */
 export interface LayerGradients<T> {
-  /** Of `x.values`. */
-  readonly dx: T;
+  /** Of `x.values`. Costs a product, and is only asked for where something below is trained. */
+  dx(): T;
   readonly dbeside: T | null;
   readonly dstate0: State<T>;
 }
@@ -88,8 +88,11 @@ export function recurrentLayer<T extends Shape>(
       const dpacked = ops.pack(gradients.map(({ dx }) => dx));
       const dprojected = projected.gather(dpacked);
       input.backward(dprojected);
-      const dx = input.inputGradient(dprojected);
-      return { dx, dbeside: beside && sumOfSteps(ops, dpacked), dstate0: dnext! };
+      return {
+        dx: () => input.inputGradient(dprojected),
+        dbeside: beside && sumOfSteps(ops, dpacked),
+        dstate0: dnext!,
+      };
     },
   };
 }

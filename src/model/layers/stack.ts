@@ -63,7 +63,7 @@ export function recurrentStack<T extends Shape>(
         const { dx, dbeside, dstate0: first } = layer.backward(dropped.backward(above), fromElsewhere);
         for (const name of cell.state) dstate0[name + layerSuffix(k)] = first[name]!;
         if (k === 1) return { dx, dbeside, dstate0 };
-        above = residual ? ops.add(above, dx) : dx;
+        above = residual ? ops.add(above, dx()) : dx();
       }
     },
   };
