@@ -3,9 +3,6 @@
 // turns, so that other programs on the machine disturb them little and alike.
 
 import { bestInstructionSet, instructionSets, loadKernels } from '../dist/src/engine/cpu/kernels.js';
-import { openBlas } from '../dist/src/engine/cpu/suppliers/blas/blas-library.js';
-import { installedLibraries } from '../dist/src/engine/cpu/suppliers/blas/installed.js';
-import { nativeProducts } from '../dist/src/engine/cpu/suppliers/blas/native-products.js';
 import { loadCode } from '../dist/src/engine/cpu/suppliers/native/executable-memory.js';
 import { generationSupport } from '../dist/src/engine/cpu/suppliers/native/generated-kernels.js';
 import { generatedProducts } from '../dist/src/engine/cpu/suppliers/native/generated-products.js';
@@ -13,8 +10,8 @@ import { Assembler } from '../dist/src/engine/cpu/suppliers/native/x64/assembler
 import { Label } from '../dist/src/engine/cpu/suppliers/native/x64/code.js';
 import { rdi } from '../dist/src/engine/cpu/suppliers/native/x64/operands.js';
 import { avx2, avx512, registerOf } from '../dist/src/engine/cpu/suppliers/native/x64/vector-set.js';
-import { libraryEnvironment } from '../dist/src/engine/cpu/suppliers/supplier.js';
 import { wasmProducts } from '../dist/src/engine/cpu/suppliers/wasm-products.js';
+import { libraryProducts } from './library-products.mjs';
 
 const rounds = 50;
 const memory = new WebAssembly.Memory({ initial: 4096, maximum: 4096, shared: true });
@@ -56,16 +53,9 @@ const { sets: generatedSets } = generationSupport();
 
 /** [name, products] of everything that works here. */
 function suppliers() {
-  const kernels = loadKernels(memory);
-  const libraries = installedLibraries().map(({ library, path }) => {
-    Object.assign(process.env, libraryEnvironment(library, ''));
-    const blas = openBlas(library, path);
-    blas.useOneThread();
-    return [library, nativeProducts(blas, 'float32', library === 'onednn' ? 'most' : 'none', kernels, memory)];
-  });
   return [
     ...generatedSets.map((set) => [`native ${set}`, generatedProducts(set, memory)]),
-    ...libraries,
+    ...libraryProducts(memory),
     ...wasmSets.map((set) => [set, wasmProducts(loadKernels(memory, set))]),
   ];
 }
@@ -113,7 +103,7 @@ function timeProducts() {
   console.log(`\nGFLOP/s${' '.repeat(29)}${list.map(([name]) => name.padStart(18)).join('')}`);
   for (const [weights, transA, transB, M, N, K] of products) {
     const [a, b, c, prepared, scratch] = [0, 16 * MiB, 32 * MiB, 48 * MiB, 64 * MiB];
-    const use = { transposeB: transB, everyStep: M <= rows, bias: false };
+    const use = { transposeB: transB, everyStep: M <= rows };
     const flops = 2 * M * N * K;
     const runs = list.map(([, products]) => {
       const bytes = weights ? products.preparedBytes(use, N, K) : 0;

@@ -116,7 +116,6 @@ export function recapRuns({ cell, attention, data, cores }) {
     ...(cores > 1 ? [run('cpu', '{name: cpu}', 'float32', 1)] : []),
     run('cpu bf16', '{name: cpu, precision: bf16}', 'bf16', cores),
     run('cpu, WebAssembly alone', '{name: cpu, blas: none}', 'float32', cores),
-    run('cpu, oneDNN', '{name: cpu, blas: onednn}', 'float32', cores),
     run('gpu.js webasm', '{name: gpu, mode: webasm}', 'float32', cores, 3),
   ];
 }

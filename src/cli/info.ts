@@ -6,20 +6,12 @@ import { usableMemory, usableThreads } from '../files/container-limits.js';
 import { Screen } from '../report/screen.js';
 import { version } from '../version.js';
 
-export const infoCommand: CommandModule<unknown, { measure: boolean }> = {
+export const infoCommand: CommandModule = {
   command: 'info',
   describe: 'Print engines, threads and versions of this machine',
-  builder: (yargs) =>
-    yargs
-      .option('measure', {
-        type: 'boolean',
-        default: false,
-        describe: 'Measure anew who multiplies matrices how fast, such as after a busy hour',
-      })
-      .example('$0 info', 'which engines work here, and why the others do not')
-      .example('$0 info --measure', 'the same, and forget what was measured before'),
-  handler: async ({ measure }) => {
-    const engines = await listEngines(measure);
+  builder: (yargs) => yargs.example('$0 info', 'which engines work here, and why the others do not'),
+  handler: async () => {
+    const engines = await listEngines();
     const screen = new Screen();
     for (const line of [...machineLines(), ...engineLines(engines)]) screen.print(line);
   },

@@ -72,12 +72,12 @@ async function chooseAny(recorded?: EngineChoice): Promise<ChosenEngine> {
   return chooseCpu(cpu, undefined, [`No GPU is used: ${webgpu.reason ?? `${webgpu.adapter} is software`}.`]);
 }
 
-async function chooseCpu(
+function chooseCpu(
   wanted: CpuWanted,
   recorded: EngineChoice | undefined,
   earlierNotes: readonly string[],
-): Promise<ChosenEngine> {
-  const { choice, notes } = await chooseSupplier(wanted, recorded?.name === 'cpu' ? recorded : undefined);
+): ChosenEngine {
+  const { choice, notes } = chooseSupplier(wanted, recorded?.name === 'cpu' ? recorded : undefined);
   return { choice, description: describeCpu(choice, [...earlierNotes, ...notes]) };
 }
 
@@ -146,12 +146,8 @@ export async function createEngine(choice: EngineChoice, shared: SharedMemory): 
   }
 }
 
-/**
- * Every engine and variant, whether this machine can run it, and why not.
- *
- * @param measureAnew whether to measure again who multiplies matrices how fast, whatever is remembered
- */
-export async function listEngines(measureAnew = false): Promise<readonly EngineListing[]> {
+/** Every engine and variant, whether this machine can run it, and why not. */
+export async function listEngines(): Promise<readonly EngineListing[]> {
   return [
     { engine: 'reference', variant: 'float64', available: true, detail: referenceDescription.detail, reason: null },
     ...(await probe()).map(({ mode, available, adapter, reason }) => ({
@@ -161,6 +157,6 @@ export async function listEngines(measureAnew = false): Promise<readonly EngineL
       detail: available ? describeGpu(mode, adapter).detail : '',
       reason,
     })),
-    ...(await listSuppliers(measureAnew)),
+    ...listSuppliers(),
   ];
 }

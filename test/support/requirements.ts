@@ -10,8 +10,7 @@ export interface Requirement {
   readonly shared?: string;
   /** A WebGPU adapter, which may be a software one. */
   readonly webgpu?: boolean;
-  /** Any native BLAS, or this one. */
-  readonly blas?: boolean | 'openblas' | 'onednn' | 'blis' | 'mkl' | 'accelerate';
+  readonly blas?: 'openblas' | 'onednn' | 'accelerate';
   /** A program on the PATH. */
   readonly command?: string;
   /** The super-user. */
@@ -35,13 +34,11 @@ export function sharedFile(path: string): string {
 const blasFiles = {
   openblas: /libopenblas\S*\.so/,
   onednn: /libdnnl\.so/,
-  blis: /libblis\S*\.so/,
-  mkl: /libmkl_rt\.so/,
   accelerate: /^$/,
 } as const;
 
-/** MKL is no free software and Accelerate comes with macOS alone. */
-const freelyInstallable: readonly string[] = ['openblas', 'onednn', 'blis'];
+/** Accelerate comes with macOS alone. */
+const freelyInstallable: readonly string[] = ['openblas', 'onednn'];
 
 let linkerCache: string | undefined;
 
@@ -95,9 +92,6 @@ function missingOf(requirement: Requirement): Missing | null {
     return { what: `../shared/${shared} is not there`, installable: existsSync(sharedFolder) };
   }
   if (command !== undefined && !hasCommand(command)) return installable(`the program ${command} is not installed`);
-  if (blas === true && !(Object.keys(blasFiles) as (keyof typeof blasFiles)[]).some(hasBlas)) {
-    return installable('no native BLAS is installed');
-  }
   if (typeof blas === 'string' && !hasBlas(blas)) {
     return { what: `${blas} is not installed`, installable: freelyInstallable.includes(blas) };
   }

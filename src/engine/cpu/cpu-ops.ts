@@ -95,7 +95,7 @@ export class CpuOps implements Ops<Tensor> {
     const biasOffset = bias ? bias.offset : 0;
     const scratch = this.scratchFor(M, N, K);
     const aOffset = this.operand(a);
-    const use = { transposeB, everyStep, bias: bias !== undefined };
+    const use = { transposeB, everyStep };
     const byWeights = !transposeA && this.plan.steps >= preparedFrom && this.context.isParameter(b);
     const prepared = byWeights ? this.preparedWeights(b, use, N, K) : 0;
     if (prepared) {

@@ -5,8 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { CpuExecutable } from '../../../src/engine/cpu/cpu-engine.js';
 import { loadKernels } from '../../../src/engine/cpu/kernels.js';
-import { nativeProductSizes } from '../../../src/engine/cpu/suppliers/blas/native-products.js';
-import type { Products } from '../../../src/engine/cpu/suppliers/products.js';
+import type { ProductSizes, Products } from '../../../src/engine/cpu/suppliers/products.js';
 import { cpuArenaBytes } from '../../../src/engine/cpu/working-memory.js';
 import { createReferenceEngine } from '../../../src/engine/reference/reference-engine.js';
 import { parametersOf } from '../../../src/engine/shared-memory.js';
@@ -24,7 +23,7 @@ import {
 } from '../../support/shard.js';
 import { gradientsOf, relativeDifference } from '../side-by-side.js';
 
-const sizes = nativeProductSizes('bf16', 'none');
+const sizes: ProductSizes = { operands: 'bf16', scratchBytes: () => 0, preparedBytes: () => 0 };
 const rows = 9;
 
 /** bfloat16 is the upper half of a float32. */

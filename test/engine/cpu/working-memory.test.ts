@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type BlockedWeights, nativeProductSizes } from '../../../src/engine/cpu/suppliers/blas/native-products.js';
-import type { ElementType, ProductSizes } from '../../../src/engine/cpu/suppliers/products.js';
+import { libraryProductSizes, nativeLibraries } from '../../../src/engine/cpu/suppliers/blas/library.js';
+import { generatedSets } from '../../../src/engine/cpu/suppliers/native/generated-kernels.js';
+import { generatedProductSizes } from '../../../src/engine/cpu/suppliers/native/generated-products.js';
+import type { ProductSizes } from '../../../src/engine/cpu/suppliers/products.js';
 import { wasmProductSizes } from '../../../src/engine/cpu/suppliers/wasm-products.js';
 import { dryRun, programNeeds } from '../../../src/engine/cpu/working-memory.js';
 import { layoutOf } from '../../../src/tensor/layout.js';
@@ -29,11 +31,8 @@ const shapes: readonly CaptionerShape[] = [
 
 const sizes: readonly (readonly [string, ProductSizes])[] = [
   ['WebAssembly', wasmProductSizes],
-  ...(['float32', 'bf16'] as const).flatMap((type: ElementType) =>
-    (['none', 'most', 'all'] as const).map((blocked: BlockedWeights) => {
-      return [`${type} with ${blocked} weights blocked`, nativeProductSizes(type, blocked)] as const;
-    }),
-  ),
+  ...generatedSets.map((set) => [`${set} kernels`, generatedProductSizes(set)] as const),
+  ...nativeLibraries.map((library) => [library, libraryProductSizes(library)] as const),
 ];
 
 /** A plan of captions with these numbers of words; words are read as they come, all different if there are enough. */

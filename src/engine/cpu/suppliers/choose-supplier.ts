@@ -1,11 +1,16 @@
-/** Which supplier of matrix products a run takes on this machine. */
+/**
+ * Which supplier of matrix products a run takes on this machine: the kernels that recap generates, and where it can
+ * generate none for the precision that is wanted, an installed library, and where there is none, WebAssembly. Nothing is
+ * measured, so that the same machine always comes to the same choice, and so do all on which kernels can be generated.
+ */
 import { UserError } from '../../../errors.js';
 import type { EngineWanted } from '../../engine-wanted.js';
 import { bestInstructionSet } from '../kernels.js';
-import { libraryTitles, type NativeLibrary } from './blas/blas-library.js';
-import { hasBf16, thisProcessor } from './blas/installed.js';
-import { type MeasuredSupplier, measuredSuppliers } from './measured-suppliers.js';
-import { type CpuChoice, isFusedChain, type Supplier, supplierTitle } from './supplier.js';
+import { hasBf16, installedLibraries, thisProcessor } from './blas/installed.js';
+import { libraryPrecision, libraryTitles, type NativeLibrary, nativeLibraries } from './blas/library.js';
+import { generationSupport } from './native/generated-kernels.js';
+import type { ElementType } from './products.js';
+import { type CpuChoice, isFusedChain, isSame, type LibrarySupplier, load, type Supplier } from './supplier.js';
 
 export type CpuWanted = Extract<EngineWanted, { name: 'cpu' }>;
 
@@ -14,93 +19,125 @@ export interface ChosenSupplier {
   readonly notes: readonly string[];
 }
 
-/**
- * Times this close count as equal, and then the first in the list is taken, so that measuring again, where the result
- * could not be kept, comes to the same choice.
- */
-const noise = 1.06;
+/** What supplies products here, or why it does not. */
+export type Trial = { readonly supplier: Supplier } | { readonly reason: string };
 
 /**
- * The fastest supplier that fits what is wanted, or the recorded one, or else one that gives its bits, where that fits too
- * and still works here.
- *
- * @throws UserError when the config asks for a library or a precision that this machine does not have
+ * @param recorded what computed a run so far: taken again where only it goes on to the bit, and it fits and still works
+ * @throws UserError when the config asks for a supplier or a precision that this machine does not have
  */
-export async function chooseSupplier(wanted: CpuWanted, recorded?: CpuChoice): Promise<ChosenSupplier> {
-  const measured = await measuredSuppliers();
-  const fitting = measured.filter((each) => fits(each, wanted));
-  const working = fitting.filter((each) => each.milliseconds !== null);
-  if (recorded && fitting.some((each) => isRecorded(each, recorded))) {
-    return { choice: { ...recorded, instructionSet: bestInstructionSet() }, notes: [] };
-  }
-  const sameBits = recorded && working.find(givesBitsOf(recorded));
-  if (sameBits) return { choice: choiceOf(sameBits), notes: [] };
-  const shortest = Math.min(...working.map(({ milliseconds }) => milliseconds!));
-  // WebAssembly needs nothing of the machine, so that it is taken even where its measurement was cut short.
-  const best =
-    working.find(({ milliseconds }) => milliseconds! <= shortest * noise) ??
-    fitting.find(({ supplier }) => supplier.library === 'wasm');
-  if (!best) throw new UserError(whyNone(wanted, fitting));
+export function chooseSupplier(wanted: CpuWanted, recorded?: CpuChoice): ChosenSupplier {
+  const asked = askedFor(wanted);
   const notes: string[] = [];
-  for (const { supplier, precision, reason } of fitting) {
-    // Kernels and layouts that a library lacks are no news; a library that does not work at all is.
-    if (reason !== null && isWhole(supplier)) {
-      notes.push(`${supplierTitle({ precision, supplier })} is not used: ${reason}.`);
+  if (asked !== wanted.blas) {
+    notes.push(`engine.blas: ${wanted.blas} is not supported any more, and taken as ${asked}.`);
+  }
+  const libraries = candidates(asked, wanted.precision);
+  const again = recorded && recordedAgain(recorded, libraries, wanted.precision);
+  const reasons: string[] = [];
+  for (const library of libraries) {
+    const trial = tryLibrary(library);
+    if ('reason' in trial) {
+      reasons.push(trial.reason);
+      continue;
+    }
+    const choice = choiceOf(trial.supplier, wanted.precision);
+    if (again && !(isFusedChain(again) && isFusedChain(choice))) return { choice: again, notes };
+    if (trial.supplier.library === 'wasm' && asked === 'auto') notes.push(slowNote(reasons[0]));
+    return { choice, notes };
+  }
+  throw new UserError(whyNone(wanted, reasons));
+}
+
+/** What stands for libraries that the generated kernels have made needless; configs that name one go on. */
+function askedFor({ blas, precision }: CpuWanted): Exclude<CpuWanted['blas'], 'blis' | 'mkl'> {
+  if (blas === 'blis' || blas === 'mkl') return 'auto';
+  return blas === 'onednn' && precision === 'float32' ? 'auto' : blas;
+}
+
+/** In order of preference. */
+function candidates(
+  asked: Exclude<CpuWanted['blas'], 'blis' | 'mkl'>,
+  precision: ElementType,
+): readonly Supplier['library'][] {
+  if (asked === 'none') return precision === 'float32' ? ['wasm'] : [];
+  if (precision === 'bf16' && !hasBf16(thisProcessor())) return [];
+  const own = precision === 'float32' ? (['native'] as const) : [];
+  const libraries = nativeLibraries.filter((library) => libraryPrecision[library] === precision);
+  if (asked === 'native') return own;
+  if (asked !== 'auto') return libraries.filter((library) => library === asked);
+  return [...own, ...libraries, ...(precision === 'float32' ? (['wasm'] as const) : [])];
+}
+
+/** Tries whether it works in this process, where it stays loaded. Of the files of a library, the first that works is taken. */
+export function tryLibrary(library: Supplier['library']): Trial {
+  if (library === 'wasm') return { supplier: { library } };
+  if (library === 'native') {
+    const { reason } = generationSupport();
+    return reason === null ? { supplier: { library } } : { reason };
+  }
+  const installed = installedLibraries().filter((each) => each.library === library);
+  const reasons: string[] = [];
+  for (const { path } of installed) {
+    try {
+      const { version, kernels } = load({ library, path, kernels: '' });
+      return { supplier: { library, path, version, kernels } };
+    } catch (error) {
+      reasons.push(`${libraryTitles[library]}: ${(error as Error).message.split('\n')[0]}`);
     }
   }
-  if (best.supplier.library === 'wasm' && wanted.blas === 'auto') {
-    notes.push(
-      'No native library of matrix products works here, so the built-in WebAssembly is used. One would be several times ' +
-        'faster: oneDNN, OpenBLAS, MKL or BLIS (on Debian or Ubuntu: apt install libopenblas0).',
-    );
+  return { reason: reasons[0] ?? `${libraryTitles[library]} is not installed` };
+}
+
+/** The recorded choice with the instructions that are here, or null where it does not fit or work any more. */
+function recordedAgain(
+  recorded: CpuChoice,
+  libraries: readonly Supplier['library'][],
+  precision: ElementType,
+): CpuChoice | null {
+  const { supplier } = recorded;
+  if (recorded.precision !== precision || !libraries.includes(supplier.library)) return null;
+  const works = 'path' in supplier ? isStillThere(supplier) : 'supplier' in tryLibrary(supplier.library);
+  return works ? { ...recorded, instructionSet: bestInstructionSet() } : null;
+}
+
+function isStillThere(supplier: LibrarySupplier): boolean {
+  // Only a file that would be found anyway: what a run's folder names is not loaded because it is named there.
+  const isInstalled = installedLibraries().some(
+    ({ library, path }) => library === supplier.library && path === supplier.path,
+  );
+  if (!isInstalled) return false;
+  try {
+    return isSame(load(supplier), supplier);
+  } catch {
+    return false;
   }
-  return { choice: choiceOf(best), notes };
 }
 
-/** Not one of several ways to use a library. */
-function isWhole(supplier: Supplier): boolean {
-  return !('path' in supplier) || (!supplier.kernels && supplier.blockedWeights === 'none');
-}
-
-function choiceOf({ supplier, precision }: MeasuredSupplier): CpuChoice {
+function choiceOf(supplier: Supplier, precision: ElementType): CpuChoice {
   return { name: 'cpu', precision, supplier, instructionSet: bestInstructionSet() };
 }
 
-function fits({ supplier, precision }: MeasuredSupplier, wanted: CpuWanted): boolean {
-  if (precision !== wanted.precision) return false;
-  if (wanted.blas === 'auto') return true;
-  return supplier.library === (wanted.blas === 'none' ? 'wasm' : wanted.blas);
+function slowNote(reason: string | undefined): string {
+  const advice =
+    process.platform === 'linux' ? ' (on Debian or Ubuntu: apt install libopenblas0)' : ', such as OpenBLAS';
+  return (
+    `Matrix products are computed by the built-in WebAssembly, because ${reason ?? 'nothing faster is here'} and no native ` +
+    `library is installed. One would be about twice as fast${advice}.`
+  );
 }
 
-function givesBitsOf(recorded: CpuChoice): (supplier: MeasuredSupplier) => boolean {
-  return (supplier) => isFusedChain(recorded) && isFusedChain(choiceOf(supplier));
-}
-
-/** Whether it is the recorded one and works, or could not be measured just now: what is loaded is compared then. */
-function isRecorded({ supplier, precision, reason, passing }: MeasuredSupplier, recorded: CpuChoice): boolean {
-  if (precision !== recorded.precision || supplier.library !== recorded.supplier.library) return false;
-  if (passing)
-    return !('path' in supplier) || ('path' in recorded.supplier && supplier.path === recorded.supplier.path);
-  return reason === null && JSON.stringify(supplier) === JSON.stringify(recorded.supplier);
-}
-
-function whyNone({ blas, precision }: CpuWanted, fitting: readonly MeasuredSupplier[]): string {
-  const failed = fitting[0];
-  const again = fitting.some(({ passing }) => passing) ? ' It is measured again at the next call.' : '';
-  if (failed) {
-    return `engine.${precision === 'bf16' ? 'precision: bf16' : `blas: ${blas}`} does not work here: ${failed.reason}.${again}`;
-  }
+function whyNone({ blas, precision }: CpuWanted, reasons: readonly string[]): string {
   if (precision === 'bf16') {
-    const processor = thisProcessor();
     const use = 'Use precision: float32.';
     if (blas !== 'auto' && blas !== 'onednn') return `engine.precision: bf16 needs blas: onednn or auto, not ${blas}.`;
-    return hasBf16(processor)
-      ? `engine.precision: bf16 needs the library oneDNN, which is not installed (on Debian or Ubuntu: the package named libdnnl and a number). ${use}`
-      : `engine.precision: bf16 needs a processor with AVX512-BF16 or AMX; this one (${processor.model}) has neither. ${use}`;
+    const processor = thisProcessor();
+    if (!hasBf16(processor)) {
+      return `engine.precision: bf16 needs a processor with AVX512-BF16 or AMX; this one (${processor.model}) has neither. ${use}`;
+    }
+    return `engine.precision: bf16 needs the library oneDNN (on Debian or Ubuntu: the package named libdnnl and a number): ${reasons[0]}. ${use}`;
   }
-  const title = blas in libraryTitles ? libraryTitles[blas as NativeLibrary] : blas;
-  return (
-    `engine.blas: ${blas}, but ${title} is not installed. Install it, name its folder in RECAP_BLAS_PATH, or use ` +
-    'blas: auto.'
-  );
+  if (!(blas in libraryTitles)) return `engine.blas: ${blas} does not work here: ${reasons[0]}.`;
+  const title = libraryTitles[blas as NativeLibrary];
+  return `engine.blas: ${blas} does not work here: ${reasons[0]}. Install ${title}, name its folder in RECAP_BLAS_PATH, or use blas: auto.`;
 }

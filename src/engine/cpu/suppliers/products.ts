@@ -10,7 +10,6 @@ export interface WeightUse {
   readonly transposeB: boolean;
   /** Whether each time step does this product, on its few rows. */
   readonly everyStep: boolean;
-  readonly bias: boolean;
 }
 
 /** What planning the working memory needs to know of a supplier. */

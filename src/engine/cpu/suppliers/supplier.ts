@@ -2,8 +2,14 @@
 import { UserError } from '../../../errors.js';
 import type { EngineDescription, SharedMemory } from '../../engine.js';
 import type { InstructionSet, Kernels } from '../kernels.js';
-import { type BlasLibrary, libraryTitles, type NativeLibrary, openBlas } from './blas/blas-library.js';
-import { type BlockedWeights, nativeProductSizes, nativeProducts } from './blas/native-products.js';
+import {
+  libraryEnvironment,
+  libraryProductSizes,
+  libraryTitles,
+  type NativeLibrary,
+  type OpenLibrary,
+  openLibrary,
+} from './blas/library.js';
 import { bestGeneratedSet, generationSupport } from './native/generated-kernels.js';
 import { generatedProductSizes, generatedProducts } from './native/generated-products.js';
 import type { ElementType, ProductSizes, Products } from './products.js';
@@ -16,7 +22,6 @@ export interface LibrarySupplier {
   readonly version: string;
   /** What the library calls its kernels for this processor; '' if it does not tell. */
   readonly kernels: string;
-  readonly blockedWeights: BlockedWeights;
 }
 
 /** Generated kernels give the same bits with every instruction set, so which they use is not recorded. */
@@ -39,72 +44,61 @@ export function isFusedChain({ precision, supplier, instructionSet }: CpuChoice)
   return chains && precision === 'float32' && instructionSet === 'wasm relaxed simd';
 }
 
-export function productSizes({ precision, supplier }: CpuChoice): ProductSizes {
+export function productSizes({ supplier }: CpuChoice): ProductSizes {
   if (supplier.library === 'wasm') return wasmProductSizes;
   if (supplier.library === 'native') return generatedProductSizes(bestGeneratedSet());
-  return nativeProductSizes(precision, supplier.blockedWeights);
+  return libraryProductSizes(supplier.library);
 }
 
 /** Held until the process ends: unloading a library under a thread that still runs in it would crash. */
-const loaded = new Map<string, BlasLibrary>();
+const loaded = new Map<string, OpenLibrary>();
 
-function load({ library, path }: LibrarySupplier): BlasLibrary {
-  let blas = loaded.get(path);
-  if (!blas) {
-    blas = openBlas(library, path);
-    loaded.set(path, blas);
+/**
+ * The library, loaded into the process, so that all threads share it. To be called in the main thread first, because what
+ * libraries read of the environment must be set there before.
+ *
+ * @throws Error when it cannot be loaded
+ */
+export function load({ library, path, kernels }: Pick<LibrarySupplier, 'library' | 'path' | 'kernels'>): OpenLibrary {
+  let open = loaded.get(path);
+  if (!open) {
+    Object.assign(process.env, libraryEnvironment(library, kernels));
+    open = openLibrary(library, path);
+    loaded.set(path, open);
   }
-  blas.useOneThread();
-  return blas;
+  open.useOneThread();
+  return open;
 }
 
 /**
- * Loads the library into the process, so that all threads share it. To be called in the main thread, because what
- * libraries read of the environment must be set there before.
+ * Loads what the workers will share.
  *
- * @throws UserError when it is not there any more, or not what was measured
+ * @throws UserError when it is not there any more, or not what was chosen
  */
 export function prepareSupplier({ supplier }: CpuChoice): void {
   if (supplier.library === 'wasm' || supplier.library === 'native') return;
-  Object.assign(process.env, libraryEnvironment(supplier.library, supplier.kernels));
-  const { library, path } = supplier;
-  const title = `${libraryTitles[library]} in ${path}`;
-  let blas: BlasLibrary;
+  const title = `${libraryTitles[supplier.library]} in ${supplier.path}`;
+  let open: OpenLibrary;
   try {
-    blas = load(supplier);
+    open = load(supplier);
   } catch (error) {
-    throw new UserError(`${title} cannot be loaded any more: ${(error as Error).message}. ${measureAnew}`);
+    throw new UserError(`${title} cannot be loaded any more: ${(error as Error).message}.`);
   }
-  const [found, expected] = [blas, supplier].map(({ version, kernels }) => `${version} (${kernels})`);
-  // A library that does not tell its version cannot be told from another.
-  if (supplier.version !== '' && found !== expected)
-    throw new UserError(`${title} is ${found} now, and was ${expected}. ${measureAnew}`);
+  if (!isSame(open, supplier)) {
+    const [found, expected] = [open, supplier].map(({ version, kernels }) => `${version} (${kernels})`);
+    throw new UserError(`${title} is ${found} now, and was ${expected}.`);
+  }
 }
 
-const measureAnew = 'Measure what works here anew: recap info --measure';
-
-/**
- * One thread a library, because the workers are the parallelism, and for OpenBLAS the core type whose kernels it shall
- * take, '' for its own choice.
- */
-export function libraryEnvironment(library: Supplier['library'], coreType: string): Record<string, string> {
-  const one = [
-    'OMP_NUM_THREADS',
-    'OPENBLAS_NUM_THREADS',
-    'MKL_NUM_THREADS',
-    'BLIS_NUM_THREADS',
-    'VECLIB_MAXIMUM_THREADS',
-  ];
-  return {
-    ...Object.fromEntries(one.map((name) => [name, '1'])),
-    ...(library === 'openblas' && coreType !== '' ? { OPENBLAS_CORETYPE: coreType } : {}),
-  };
+/** Whether what is loaded is what was chosen; a library that does not tell its version cannot be told from another. */
+export function isSame(open: OpenLibrary, { version, kernels }: LibrarySupplier): boolean {
+  return version === '' || (open.version === version && open.kernels === kernels);
 }
 
-export function openProducts({ precision, supplier }: CpuChoice, kernels: Kernels, shared: SharedMemory): Products {
+export function openProducts({ supplier }: CpuChoice, kernels: Kernels, shared: SharedMemory): Products {
   if (supplier.library === 'wasm') return wasmProducts(kernels);
   if (supplier.library === 'native') return generatedProducts(bestGeneratedSet(), shared.memory);
-  return nativeProducts(load(supplier), precision, supplier.blockedWeights, kernels, shared.memory);
+  return load(supplier).products(kernels, shared.memory);
 }
 
 export function describeCpu(choice: CpuChoice, notes: readonly string[]): EngineDescription {
@@ -124,13 +118,7 @@ export function supplierTitle({ precision, supplier }: Pick<CpuChoice, 'precisio
   if (supplier.library === 'wasm') return 'WebAssembly';
   if (supplier.library === 'native')
     return `${generationSupport().sets.at(-1) ?? 'native'} kernels that recap generates`;
-  const { library, version, kernels, blockedWeights } = supplier;
-  const words = [
-    libraryTitles[library],
-    version,
-    kernels && `(${kernels})`,
-    precision === 'bf16' && 'in bfloat16',
-    blockedWeights !== 'none' && `with ${blockedWeights} weights blocked`,
-  ];
+  const { library, version, kernels } = supplier;
+  const words = [libraryTitles[library], version, kernels && `(${kernels})`, precision === 'bf16' && 'in bfloat16'];
   return words.filter((word) => word).join(' ');
 }

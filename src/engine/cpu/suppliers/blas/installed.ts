@@ -3,24 +3,22 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
-import { type NativeLibrary, nativeLibraries } from './blas-library.js';
+import { type NativeLibrary, nativeLibraries } from './library.js';
 
 export interface InstalledLibrary {
   readonly library: NativeLibrary;
   readonly path: string;
 }
 
-/** File names; builds for 64-bit integers (libopenblas64, libblis64) have other function names and are left out. */
+/** File names; builds for 64-bit integers (libopenblas64) have other function names and are left out. */
 const fileNames: Readonly<Record<NativeLibrary, RegExp>> = {
   onednn: /^(lib)?dnnl(\.[\d.]+)?\.(so|dylib|dll)(\.[\d.]+)?$/,
   openblas: /^(lib)?openblas[po]?(-r[\d.]+)?(\.[\d.]+)?\.(so|dylib|dll)(\.[\d.]+)?$/,
-  mkl: /^(lib)?mkl_rt(\.[\d.]+)?\.(so|dylib|dll)(\.[\d.]+)?$/,
-  blis: /^(lib)?blis(-mt)?(\.[\d.]+)?\.(so|dylib|dll)(\.[\d.]+)?$/,
   accelerate: /^Accelerate$/,
 };
 
 const folders: Readonly<Record<string, readonly string[]>> = {
-  linux: ['/usr/local/lib', '/usr/local/lib64', '/usr/lib64', '/usr/lib', '/opt/intel/oneapi/mkl/latest/lib'],
+  linux: ['/usr/local/lib', '/usr/local/lib64', '/usr/lib64', '/usr/lib'],
   darwin: [
     '/opt/homebrew/lib',
     '/opt/homebrew/opt/openblas/lib',
@@ -68,8 +66,7 @@ function linkerCache(): string[] {
   });
 }
 
-/** The file that a library's name stands for, to notice when it is replaced. */
-export function realFile(path: string): string {
+function realFile(path: string): string {
   try {
     return realpathSync(path);
   } catch {
@@ -97,20 +94,4 @@ export function thisProcessor(): Processor {
 /** Whether the processor multiplies bfloat16 faster than float32. */
 export function hasBf16({ flags }: Processor): boolean {
   return flags.has('avx512_bf16') || flags.has('amx_bf16');
-}
-
-/**
- * Kernels of OpenBLAS that this processor can run, to be tried beside those that it takes by itself: it knows processors
- * by number, and takes old ones for a processor newer than itself.
- */
-export function openBlasCoreTypes({ flags }: Processor): string[] {
-  const types: string[] = [];
-  if (flags.has('avx512f') && flags.has('avx512dq') && flags.has('avx512bw') && flags.has('avx512vl')) {
-    types.push('SkylakeX');
-    if (flags.has('avx512_bf16')) types.push('Cooperlake');
-    if (flags.has('amx_bf16') && flags.has('amx_tile')) types.push('Sapphirerapids');
-  } else if (flags.has('avx2') && flags.has('fma')) {
-    types.push('Haswell', 'Zen');
-  }
-  return types;
 }

@@ -7,3 +7,18 @@ export type LibraryHandle = ReturnType<typeof Koffi.load>;
 export function koffi(): typeof Koffi {
   return createRequire(import.meta.url)('koffi') as typeof Koffi;
 }
+
+/** The function of that prototype, or null where the library has none. */
+// biome-ignore lint/suspicious/noExplicitAny: what a foreign function takes and gives is in its prototype
+export function optional(handle: LibraryHandle, prototype: string): ((...values: any[]) => any) | null {
+  try {
+    return handle.func(prototype);
+  } catch {
+    return null;
+  }
+}
+
+/** The address of a byte of the shared memory is this plus its offset. */
+export function baseAddress(memory: WebAssembly.Memory): number {
+  return Number(koffi().address(new Uint8Array(memory.buffer)));
+}

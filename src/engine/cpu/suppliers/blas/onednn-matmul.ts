@@ -1,8 +1,7 @@
 /**
- * Products with weights in the blocked layout that oneDNN itself picks, through its primitives. `dnnl_sgemm` lays the
+ * Products with weights in the blocked layout that oneDNN itself picks, through its primitives. Its `gemm` lays the
  * weights out anew in every call, which costs products of few rows a good part of their time.
  */
-import type { ElementType } from '../products.js';
 import type { LibraryHandle } from './koffi.js';
 import { type OneDnnApi, openOneDnnApi } from './onednn-api.js';
 
@@ -35,10 +34,7 @@ export class OneDnnMatmul {
   private readonly weights = new Map<string, Weights>();
   private readonly products = new Map<string, Ready>();
 
-  constructor(
-    library: LibraryHandle,
-    private readonly type: ElementType,
-  ) {
+  constructor(library: LibraryHandle) {
     this.api = openOneDnnApi(library);
   }
 
@@ -52,7 +48,7 @@ export class OneDnnMatmul {
     this.execute(this.weightsOf(transposeB, N, K).reorder, b, blocked);
   }
 
-  /** C (M,N) = A·op(B), plus bias (N) in every row unless it is 0, A of the element type and C float32. */
+  /** C (M,N) = A·op(B), plus bias (N) in every row unless it is 0, A in bfloat16 and C in float32. */
   multiply(
     transposeB: boolean,
     M: number,
@@ -77,9 +73,9 @@ export class OneDnnMatmul {
     const key = `${N} ${K} ${transposeB}`;
     let known = this.weights.get(key);
     if (!known) {
-      const { api, type } = this;
-      const layout = api.pickedLayout(typicalRows, N, K, type);
-      const plain = api.plainLayout(K, N, type, transposeB);
+      const { api } = this;
+      const layout = api.pickedLayout(typicalRows, N, K, 'bf16');
+      const plain = api.plainLayout(K, N, 'bf16', transposeB);
       const reorder = this.ready(api.reorder(plain, layout), [source, plain], [destination, layout]);
       known = { layout, bytes: api.layoutBytes(layout), reorder };
       this.weights.set(key, known);
@@ -88,8 +84,8 @@ export class OneDnnMatmul {
   }
 
   private product(M: number, N: number, K: number, layout: number, withBias: boolean): Ready {
-    const { api, type } = this;
-    const a = api.plainLayout(M, K, type);
+    const { api } = this;
+    const a = api.plainLayout(M, K, 'bf16');
     const c = api.plainLayout(M, N, 'float32');
     const bias = withBias ? api.plainLayout(1, N, 'float32') : 0;
     const parts: [number, number][] = [
