@@ -59,6 +59,10 @@ const stateSchema = z.object({
   dataChecksum: z.string(),
   /** Identifies the file of word vectors that the model began with; null where it began without. */
   wordVectorsChecksum: z.string().nullable().default(null),
+  /** Identifies the captions that generated ones are scored or rewarded by; null where none are. */
+  referencesChecksums: z
+    .object({ validation: z.string().nullable(), training: z.string().nullable() })
+    .default({ validation: null, training: null }),
   /** Of exactly these parameters; null if it was not measured at this step. */
   validationLoss: loss,
   /** Of captions by exactly these parameters; null if they were not scored at this step. */

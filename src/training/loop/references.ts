@@ -1,4 +1,5 @@
 /** The captions by people of a split's images: from the list beside the data where it is there, else from the HDF5 captions. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { captionTexts } from '../../data/captions.js';
@@ -55,6 +56,13 @@ function decodedReferences(split: CaptionSplit, vocabulary: Vocabulary, path: st
     })),
     note: decodedNote(path),
   };
+}
+
+/** SHA-256 of the captions, wherever they come from; null for none. */
+export function referencesChecksum(references: SplitReferences | null): string | null {
+  if (references === null) return null;
+  const content = references.images.map(({ image, captions }) => [image, captions]);
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
 /** Where the references of a split are listed, if they are; null for data without a folder. */

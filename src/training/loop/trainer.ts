@@ -13,6 +13,7 @@ import type { ModelFamily } from '../../model/family.js';
 import type { Precision } from '../../tensor/matrix.js';
 import type { Dimensions } from '../../tensor/model-spec.js';
 import { type Checkpoint, restoreCheckpoint, startAverage } from '../checkpoints/checkpoint.js';
+import type { TrainingState } from '../checkpoints/checkpoint-writer.js';
 import { Coordinator } from '../parallel/coordinator.js';
 import { type Model, modelOf } from '../parallel/model.js';
 import { shardsFor } from '../parallel/sharding.js';
@@ -20,7 +21,7 @@ import { trueCaptions } from './caption-source.js';
 import { drawParameters, type InitialData, loadParameters } from './initial-parameters.js';
 import { wordVectorsOf } from './initial-word-vectors.js';
 import { decayedParameters, optimiserOf } from './optimisers.js';
-import { referencesOf, type SplitReferences } from './references.js';
+import { referencesChecksum, referencesOf, type SplitReferences } from './references.js';
 import { scheduleOf } from './schedule.js';
 import { sampledWordsOf } from './scheduled-sampling.js';
 import { selfCriticalCaptions } from './self-critical.js';
@@ -60,6 +61,7 @@ export interface Trainer {
   readonly references: SplitReferences | null;
   /** What captions of the training images are rewarded by; null where the true captions are trained on. */
   readonly trainingReferences: SplitReferences | null;
+  readonly referencesChecksums: TrainingState['referencesChecksums'];
 }
 
 /**
@@ -83,6 +85,10 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   const references = scoresCaptions(config) && dataset.val.count > 0 ? validationReferences(config, dataset) : null;
   const workers = config.train.workers === 'auto' ? usableThreads() : config.train.workers;
   const trainingReferences = isSelfCritical(config) ? referencesOfTraining(config, dataset) : null;
+  const referencesChecksums = {
+    validation: goneOnWith(references, checkpoint?.state.referencesChecksums.validation),
+    training: goneOnWith(trainingReferences, checkpoint?.state.referencesChecksums.training),
+  };
   // A row of the sampler is a caption, or an image of which captions are sampled.
   const rows = trainingReferences?.images.length ?? dataset.train.count;
   const captionsOfRow = trainingReferences ? config.train.selfCritical.samples : 1;
@@ -159,12 +165,27 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     lastStep,
     references,
     trainingReferences,
+    referencesChecksums,
   };
 }
 
 /** Whether any validation scores captions. */
 function scoresCaptions({ validate: { everyEpochs, scores, metric } }: Config): boolean {
   return everyEpochs > 0 && (scores.everyEpochs === 'auto' ? metric !== 'loss' : scores.everyEpochs > 0);
+}
+
+/**
+ * @param recorded checksum of the references of a run that goes on, if it had some
+ * @returns their checksum
+ * @throws UserError when they are others now
+ */
+function goneOnWith(references: SplitReferences | null, recorded: string | null | undefined): string | null {
+  const found = referencesChecksum(references);
+  if (references === null || !recorded || found === recorded) return found;
+  throw new UserError(
+    `The reference captions (${references.source}) are not those that this run's captions were scored by (checksum ` +
+      `${found}, expected ${recorded}). Put the original list back, or start a new run.`,
+  );
 }
 
 function isSelfCritical({ train }: Config): boolean {

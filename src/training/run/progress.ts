@@ -171,7 +171,17 @@ export function isComplete(trainer: Trainer, progress: Progress): boolean {
 
 /** What a checkpoint of this moment records. */
 export function trainingState(
-  { config, model, settings, dataset, wordVectorsChecksum, shards, engine, stepsPerEpoch }: Trainer,
+  {
+    config,
+    model,
+    settings,
+    dataset,
+    wordVectorsChecksum,
+    referencesChecksums,
+    shards,
+    engine,
+    stepsPerEpoch,
+  }: Trainer,
   progress: Progress,
 ): TrainingState {
   return {
@@ -186,5 +196,6 @@ export function trainingState(
     engineChoice: { ...engine.choice },
     dataChecksum: dataset.checksum,
     wordVectorsChecksum,
+    referencesChecksums,
   };
 }

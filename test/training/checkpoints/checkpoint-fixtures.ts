@@ -66,6 +66,7 @@ export function trainingState(
     },
     dataChecksum: 'abc',
     wordVectorsChecksum: null,
+    referencesChecksums: { validation: null, training: null },
     validationLoss,
     validationScores: null,
     bestValidation: validationLoss,

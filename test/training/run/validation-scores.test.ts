@@ -1,9 +1,9 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { unwrittenIds } from '../../../src/data/vocabulary.js';
 import { decodingOf } from '../../../src/model/decoding/decoding.js';
-import { startRun } from '../../../src/training/run/train.js';
+import { resumeRun, startRun } from '../../../src/training/run/train.js';
 import {
   bestCheckpoint,
   newestCheckpoint,
@@ -98,6 +98,21 @@ describe('validation by a score', () => {
     expect(notes).toEqual([expect.stringContaining('val_refs.json is not there')]);
     expect(validationsOf(dir)).toMatchObject([{ scores: { ROUGE_L: expect.any(Number) } }]);
     rmSync(plain, { recursive: true });
+  });
+
+  it('refuses to go on where the list of references has changed, and names it', async () => {
+    const changed = await writeData({ valCaptions: images });
+    const path = join(changed, 'val_refs.json');
+    const list = JSON.parse(readFileSync(join(data, 'val_refs.json'), 'utf8'));
+    writeFileSync(path, JSON.stringify(list));
+    const dir = join(folder, 'changed');
+    await trainUntil({ afterStep: 2 }, dir, { config: smallConfig(changed, byScore) });
+    list[0].captions[0] += ' again';
+    writeFileSync(path, JSON.stringify(list));
+    await expect(resumeRun(dir)).rejects.toThrow(
+      `The reference captions (${path}) are not those that this run's captions were scored by (checksum `,
+    );
+    rmSync(changed, { recursive: true });
   });
 
   it('names the image that the list of references lacks', async () => {
