@@ -3,13 +3,21 @@
 // turns, so that other programs on the machine disturb them little and alike.
 
 import { bestInstructionSet, instructionSets, loadKernels } from '../dist/src/engine/cpu/kernels.js';
+import { hasBf16, installedLibraries, thisProcessor } from '../dist/src/engine/cpu/suppliers/blas/installed.js';
+import { openLibrary } from '../dist/src/engine/cpu/suppliers/blas/library.js';
 import { loadCode } from '../dist/src/engine/cpu/suppliers/native/executable-memory.js';
 import { generationSupport } from '../dist/src/engine/cpu/suppliers/native/generated-kernels.js';
 import { generatedProducts } from '../dist/src/engine/cpu/suppliers/native/generated-products.js';
 import { Assembler } from '../dist/src/engine/cpu/suppliers/native/x64/assembler.js';
 import { Label } from '../dist/src/engine/cpu/suppliers/native/x64/code.js';
 import { rdi } from '../dist/src/engine/cpu/suppliers/native/x64/operands.js';
-import { avx2, avx512, registerOf } from '../dist/src/engine/cpu/suppliers/native/x64/vector-set.js';
+import {
+  avx2,
+  avx512,
+  avx512Bf16,
+  elementsPerWord,
+  registerOf,
+} from '../dist/src/engine/cpu/suppliers/native/x64/vector-set.js';
 import { wasmProducts } from '../dist/src/engine/cpu/suppliers/wasm-products.js';
 import { libraryProducts } from './library-products.mjs';
 
@@ -49,18 +57,22 @@ function bestInTurns(calls, runs) {
 }
 
 const wasmSets = instructionSets.slice(0, instructionSets.indexOf(bestInstructionSet()) + 1);
-const { sets: generatedSets } = generationSupport();
+const generatedSets = ['float32', 'bf16'].flatMap((operands) => generationSupport(operands).sets);
 
 /** [name, products] of everything that works here. */
 function suppliers() {
+  const rivals = libraryProducts(memory);
+  const oneDnn = installedLibraries().find(({ library }) => library === 'onednn');
+  const inBf16 = () => openLibrary('onednn', oneDnn.path).products(kernels, memory);
   return [
     ...generatedSets.map((set) => [`native ${set}`, generatedProducts(set, memory)]),
-    ...libraryProducts(memory),
+    ...rivals,
+    ...(oneDnn && hasBf16(thisProcessor()) ? [['oneDNN bf16', inBf16()]] : []),
     ...wasmSets.map((set) => [set, wasmProducts(loadKernels(memory, set))]),
   ];
 }
 
-/** GFLOP/s of fused multiply-adds that wait for nothing. */
+/** GFLOP/s of multiply-adds that wait for nothing. */
 function peak(set) {
   const asm = new Assembler();
   const loop = new Label();
@@ -69,7 +81,7 @@ function peak(set) {
   for (let i = 0; i < set.registers; i++) set.zero(asm, register(i));
   asm.align(64);
   asm.bind(loop);
-  for (let i = 0; i < sums; i++) asm.vfmadd231ps(register(i), register(sums), register(sums + 1));
+  for (let i = 0; i < sums; i++) set.multiplyAdd(asm, register(i), register(sums), register(sums + 1));
   asm.sub(rdi, 1);
   asm.j('ne', loop);
   asm.vzeroupper();
@@ -77,7 +89,7 @@ function peak(set) {
   const { multiplyAdd } = loadCode(asm.finish(), { multiplyAdd: { offset: 0, parameters: 1 } });
   const repeats = 100_000;
   const ms = best(1, () => multiplyAdd(repeats));
-  return (repeats * sums * (set.bytes / 2)) / ms / 1e6;
+  return (repeats * sums * (set.bytes / 2) * elementsPerWord(set)) / ms / 1e6;
 }
 
 // [weights, transA, transB, M, N, K]: the time steps of an LSTM, then its products over all time steps. Weights are
@@ -90,6 +102,7 @@ const products = [
   [true, false, false, 1, 4 * H, H],
   [true, false, false, rows, H, H],
   [false, true, false, H, 4 * H, 800],
+  [true, false, false, 800, 992, H],
   [true, false, false, 800, V, H],
   [true, false, false, 800, 4 * H, 256],
   [true, false, true, 800, H, V],
@@ -97,15 +110,21 @@ const products = [
 
 function timeProducts() {
   const list = suppliers();
-  for (const set of [avx2, avx512].filter(({ name }) => generatedSets.includes(name))) {
-    console.log(`${set.name} fused multiply-adds from registers: ${peak(set).toFixed(1)} GFLOP/s`);
+  const kernels = loadKernels(memory);
+  for (const set of [avx2, avx512, avx512Bf16].filter(({ name }) => generatedSets.includes(name))) {
+    console.log(`${set.name} multiply-adds from registers: ${peak(set).toFixed(1)} GFLOP/s`);
   }
   console.log(`\nGFLOP/s${' '.repeat(29)}${list.map(([name]) => name.padStart(18)).join('')}`);
   for (const [weights, transA, transB, M, N, K] of products) {
-    const [a, b, c, prepared, scratch] = [0, 16 * MiB, 32 * MiB, 48 * MiB, 64 * MiB];
+    const [c, prepared, scratch] = [32 * MiB, 48 * MiB, 64 * MiB];
+    const operands = { float32: [0, 16 * MiB], bf16: [8 * MiB, 24 * MiB] };
+    operands.float32.forEach((from, i) => {
+      kernels.toBf16(from, (4 * MiB) / 2, operands.bf16[i], (4 * MiB) / 2, 1, (4 * MiB) / 2);
+    });
     const use = { transposeB: transB, everyStep: M <= rows };
     const flops = 2 * M * N * K;
     const runs = list.map(([, products]) => {
+      const [a, b] = operands[products.operands];
       const bytes = weights ? products.preparedBytes(use, N, K) : 0;
       if (bytes > scratch - prepared) throw new Error('the prepared operand does not fit its place');
       return () => {

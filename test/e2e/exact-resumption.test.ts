@@ -54,7 +54,14 @@ const fewStops: readonly Stop[] = [{ afterStep: 4 }, { atStart: true }, { afterS
 const engines: readonly (readonly [string, string, Requirement, readonly Kind[], readonly Stop[]])[] = [
   ['reference', 'reference', {}, allKinds, stops],
   ['cpu, WebAssembly', '{ name: cpu, blas: none }', {}, allKinds, stops],
-  ['cpu, generated kernels', '{ name: cpu, blas: native }', { generated: true }, allKinds, stops],
+  ['cpu, generated kernels', '{ name: cpu, blas: native }', { generated: 'float32' }, allKinds, stops],
+  [
+    'cpu, generated kernels in bfloat16',
+    '{ name: cpu, blas: native, precision: bf16 }',
+    { generated: 'bf16' },
+    fewKinds,
+    fewStops,
+  ],
   ['cpu, oneDNN in bfloat16', '{ name: cpu, blas: onednn, precision: bf16 }', { bf16: true }, fewKinds, fewStops],
   ['cpu, OpenBLAS', '{ name: cpu, blas: openblas }', { blas: 'openblas' }, fewKinds, fewStops],
   ['gpu, webasm', '{ name: gpu, mode: webasm }', {}, fewKinds, fewStops],
@@ -89,21 +96,25 @@ for (const [title, engine, requirement, kinds, where] of engines) {
   });
 }
 
-describeWith({ generated: true }, 'products by generated kernels and by WebAssembly with fused multiply-adds', () => {
-  it.each([
-    ['a captioner', []],
-    ['one with attention', ['data.grid=true', 'model.attention=additive', 'train.optimizer={name: adamw}']],
-  ])('give %s the same bits', async (title, sets) => {
-    const [generated, wasm] = await Promise.all(
-      ['native', 'none'].map(async (blas) => {
-        const dir = join(folder, `${title}-${blas}`.replaceAll(' ', '-'));
-        await trainUntil(null, dir, { config: smallConfig(data, [...sets, `engine={ name: cpu, blas: ${blas} }`]) });
-        return resultOf(dir);
-      }),
-    );
-    expect(generated).toEqual(wasm);
-  });
-});
+describeWith(
+  { generated: 'float32' },
+  'products by generated kernels and by WebAssembly with fused multiply-adds',
+  () => {
+    it.each([
+      ['a captioner', []],
+      ['one with attention', ['data.grid=true', 'model.attention=additive', 'train.optimizer={name: adamw}']],
+    ])('give %s the same bits', async (title, sets) => {
+      const [generated, wasm] = await Promise.all(
+        ['native', 'none'].map(async (blas) => {
+          const dir = join(folder, `${title}-${blas}`.replaceAll(' ', '-'));
+          await trainUntil(null, dir, { config: smallConfig(data, [...sets, `engine={ name: cpu, blas: ${blas} }`]) });
+          return resultOf(dir);
+        }),
+      );
+      expect(generated).toEqual(wasm);
+    });
+  },
+);
 
 /** All that training can do beside plain Adam, in three ways that exclude each other. */
 const trainings: Readonly<Record<string, readonly string[]>> = {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 import { generationSupport } from '../../src/engine/cpu/suppliers/native/generated-kernels.js';
+import type { ElementType } from '../../src/engine/cpu/suppliers/products.js';
 
 export interface Requirement {
   /** A path under ../shared, where data too large for the repository lies. */
@@ -17,8 +18,8 @@ export interface Requirement {
   readonly root?: boolean;
   /** A processor with bfloat16 products (AVX512-BF16 or AMX) and oneDNN. */
   readonly bf16?: boolean;
-  /** A system and a processor that recap generates product kernels for. */
-  readonly generated?: boolean;
+  /** A system and a processor that recap generates kernels for, for products of such operands. */
+  readonly generated?: ElementType;
   /** The npm registry. */
   readonly network?: boolean;
 }
@@ -99,8 +100,8 @@ function missingOf(requirement: Requirement): Missing | null {
     return { what: 'this processor has neither AVX512-BF16 nor AMX', installable: false };
   }
   if (bf16 && !hasBlas('onednn')) return installable('onednn is not installed');
-  if (generated && generationSupport().reason !== null) {
-    return { what: generationSupport().reason!, installable: false };
+  if (generated && generationSupport(generated).reason !== null) {
+    return { what: generationSupport(generated).reason!, installable: false };
   }
   if (root && process.getuid?.() !== 0) return installable('not run as root');
   if (webgpu && !hasWebgpu()) return installable('no WebGPU adapter');

@@ -1,12 +1,12 @@
 /**
  * Which supplier of matrix products a run takes on this machine: the kernels that recap generates, and where it can
- * generate none for the precision that is wanted, an installed library, and where there is none, WebAssembly. Nothing is
- * measured, so that the same machine always comes to the same choice, and so do all on which kernels can be generated.
+ * generate none for the precision that is wanted, an installed library, and where there is none, WebAssembly. (Only
+ * bfloat16 on a processor with AMX, which recap generates nothing for, is oneDNN's first.) Nothing is measured, so that the same machine always comes to the same choice, and so do all on which kernels can be generated.
  */
 import { UserError } from '../../../errors.js';
 import type { EngineWanted } from '../../engine-wanted.js';
 import { bestInstructionSet } from '../kernels.js';
-import { hasBf16, installedLibraries, thisProcessor } from './blas/installed.js';
+import { hasAmx, hasBf16, installedLibraries, thisProcessor } from './blas/installed.js';
 import { libraryPrecision, libraryTitles, type NativeLibrary, nativeLibraries } from './blas/library.js';
 import { generationSupport } from './native/generated-kernels.js';
 import type { ElementType } from './products.js';
@@ -36,7 +36,7 @@ export function chooseSupplier(wanted: CpuWanted, recorded?: CpuChoice): ChosenS
   const again = recorded && recordedAgain(recorded, libraries, wanted.precision);
   const reasons: string[] = [];
   for (const library of libraries) {
-    const trial = tryLibrary(library);
+    const trial = tryLibrary(library, wanted.precision);
     if ('reason' in trial) {
       reasons.push(trial.reason);
       continue;
@@ -62,18 +62,18 @@ function candidates(
 ): readonly Supplier['library'][] {
   if (asked === 'none') return precision === 'float32' ? ['wasm'] : [];
   if (precision === 'bf16' && !hasBf16(thisProcessor())) return [];
-  const own = precision === 'float32' ? (['native'] as const) : [];
+  if (asked === 'native') return ['native'];
   const libraries = nativeLibraries.filter((library) => libraryPrecision[library] === precision);
-  if (asked === 'native') return own;
   if (asked !== 'auto') return libraries.filter((library) => library === asked);
-  return [...own, ...libraries, ...(precision === 'float32' ? (['wasm'] as const) : [])];
+  if (precision === 'bf16' && hasAmx(thisProcessor())) return [...libraries, 'native'];
+  return ['native', ...libraries, ...(precision === 'float32' ? (['wasm'] as const) : [])];
 }
 
 /** Tries whether it works in this process, where it stays loaded. Of the files of a library, the first that works is taken. */
-export function tryLibrary(library: Supplier['library']): Trial {
+export function tryLibrary(library: Supplier['library'], precision: ElementType): Trial {
   if (library === 'wasm') return { supplier: { library } };
   if (library === 'native') {
-    const { reason } = generationSupport();
+    const { reason } = generationSupport(precision);
     return reason === null ? { supplier: { library } } : { reason };
   }
   const installed = installedLibraries().filter((each) => each.library === library);
@@ -97,7 +97,7 @@ function recordedAgain(
 ): CpuChoice | null {
   const { supplier } = recorded;
   if (recorded.precision !== precision || !libraries.includes(supplier.library)) return null;
-  const works = 'path' in supplier ? isStillThere(supplier) : 'supplier' in tryLibrary(supplier.library);
+  const works = 'path' in supplier ? isStillThere(supplier) : 'supplier' in tryLibrary(supplier.library, precision);
   return works ? { ...recorded, instructionSet: bestInstructionSet() } : null;
 }
 
@@ -130,12 +130,13 @@ function slowNote(reason: string | undefined): string {
 function whyNone({ blas, precision }: CpuWanted, reasons: readonly string[]): string {
   if (precision === 'bf16') {
     const use = 'Use precision: float32.';
-    if (blas !== 'auto' && blas !== 'onednn') return `engine.precision: bf16 needs blas: onednn or auto, not ${blas}.`;
+    if (blas !== 'auto' && blas !== 'onednn' && blas !== 'native')
+      return `engine.precision: bf16 needs blas: native, onednn or auto, not ${blas}.`;
     const processor = thisProcessor();
     if (!hasBf16(processor)) {
       return `engine.precision: bf16 needs a processor with AVX512-BF16 or AMX; this one (${processor.model}) has neither. ${use}`;
     }
-    return `engine.precision: bf16 needs the library oneDNN (on Debian or Ubuntu: the package named libdnnl and a number): ${reasons[0]}. ${use}`;
+    return `engine.precision: bf16 with blas: ${blas} does not work here: ${reasons.join('; ')}. ${use}`;
   }
   if (!(blas in libraryTitles)) return `engine.blas: ${blas} does not work here: ${reasons[0]}.`;
   const title = libraryTitles[blas as NativeLibrary];

@@ -24,7 +24,10 @@ export interface LibrarySupplier {
   readonly kernels: string;
 }
 
-/** Generated kernels give the same bits with every instruction set, so which they use is not recorded. */
+/**
+ * Which instructions generated kernels use is not recorded: those for float32 give the same bits with each, and for
+ * bfloat16 there is one.
+ */
 export type Supplier = { readonly library: 'wasm' } | { readonly library: 'native' } | LibrarySupplier;
 
 export interface CpuChoice {
@@ -44,9 +47,9 @@ export function isFusedChain({ precision, supplier, instructionSet }: CpuChoice)
   return chains && precision === 'float32' && instructionSet === 'wasm relaxed simd';
 }
 
-export function productSizes({ supplier }: CpuChoice): ProductSizes {
+export function productSizes({ precision, supplier }: CpuChoice): ProductSizes {
   if (supplier.library === 'wasm') return wasmProductSizes;
-  if (supplier.library === 'native') return generatedProductSizes(bestGeneratedSet());
+  if (supplier.library === 'native') return generatedProductSizes(bestGeneratedSet(precision));
   return libraryProductSizes(supplier.library);
 }
 
@@ -95,9 +98,9 @@ export function isSame(open: OpenLibrary, { version, kernels }: LibrarySupplier)
   return version === '' || (open.version === version && open.kernels === kernels);
 }
 
-export function openProducts({ supplier }: CpuChoice, kernels: Kernels, shared: SharedMemory): Products {
+export function openProducts({ precision, supplier }: CpuChoice, kernels: Kernels, shared: SharedMemory): Products {
   if (supplier.library === 'wasm') return wasmProducts(kernels);
-  if (supplier.library === 'native') return generatedProducts(bestGeneratedSet(), shared.memory);
+  if (supplier.library === 'native') return generatedProducts(bestGeneratedSet(precision), shared.memory);
   return load(supplier).products(kernels, shared.memory);
 }
 
@@ -113,11 +116,11 @@ export function describeCpu(choice: CpuChoice, notes: readonly string[]): Engine
   };
 }
 
-/** "OpenBLAS 0.3.21 (SkylakeX)", "oneDNN 2.6.3 in bfloat16", "AVX2 kernels that recap generates", "WebAssembly". */
+/** "OpenBLAS 0.3.21 (SkylakeX)", "oneDNN 2.6.3 in bfloat16", "AVX2 kernels that recap generates", or "WebAssembly". */
 export function supplierTitle({ precision, supplier }: Pick<CpuChoice, 'precision' | 'supplier'>): string {
   if (supplier.library === 'wasm') return 'WebAssembly';
   if (supplier.library === 'native')
-    return `${generationSupport().sets.at(-1) ?? 'native'} kernels that recap generates`;
+    return `${generationSupport(precision).sets.at(-1) ?? 'native'} kernels that recap generates`;
   const { library, version, kernels } = supplier;
   const words = [libraryTitles[library], version, kernels && `(${kernels})`, precision === 'bf16' && 'in bfloat16'];
   return words.filter((word) => word).join(' ');

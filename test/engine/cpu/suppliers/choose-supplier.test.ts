@@ -33,13 +33,17 @@ describe('the supplier of matrix products', () => {
       choice: { supplier: { library: 'wasm' } },
       notes: [],
     });
-    const { reason } = generationSupport();
-    const choose = () => chooseSupplier({ ...auto, blas: 'native' });
-    if (reason === null) expect(choose().choice.supplier).toEqual(native);
-    else expect(choose).toThrow(`engine.blas: native does not work here: ${reason}.`);
-    const bf16 = { ...auto, precision: 'bf16' } as const;
-    expect(() => chooseSupplier({ ...bf16, blas: 'openblas' })).toThrow(
-      'bf16 needs blas: onednn or auto, not openblas',
+    for (const [precision, asked] of [
+      ['float32', 'engine.blas: native'],
+      ['bf16', 'engine.precision: bf16'],
+    ] as const) {
+      const choose = () => chooseSupplier({ ...auto, precision, blas: 'native' });
+      const { reason } = generationSupport(precision);
+      if (reason === null) expect(choose().choice).toMatchObject({ precision, supplier: native });
+      else expect(choose).toThrow(asked);
+    }
+    expect(() => chooseSupplier({ ...auto, precision: 'bf16', blas: 'openblas' })).toThrow(
+      'bf16 needs blas: native, onednn or auto, not openblas',
     );
     if (process.platform !== 'darwin') {
       expect(() => chooseSupplier({ ...auto, blas: 'accelerate' })).toThrow(
@@ -69,7 +73,7 @@ describe('the supplier of matrix products', () => {
     expect(first!.path).toBe(fake);
     if (others.length > 0) {
       // One that is installed elsewhere is tried next.
-      expect(tryLibrary('openblas')).toMatchObject({ supplier: { path: others[0]!.path } });
+      expect(tryLibrary('openblas', 'float32')).toMatchObject({ supplier: { path: others[0]!.path } });
     } else {
       expect(() => chooseSupplier({ ...auto, blas: 'openblas' })).toThrow(
         /^engine\.blas: openblas does not work here: OpenBLAS: .*load.*/i,
@@ -78,7 +82,7 @@ describe('the supplier of matrix products', () => {
   });
 });
 
-describeWith({ generated: true }, 'where kernels can be generated, the supplier', () => {
+describeWith({ generated: 'float32' }, 'where kernels can be generated, the supplier', () => {
   it('is these, also for a run that WebAssembly of the same bits computed so far', () => {
     expect(chooseSupplier(auto)).toEqual({ choice: recordedWith(native), notes: [] });
     const wasm = recordedWith({ library: 'wasm' });

@@ -95,3 +95,8 @@ export function thisProcessor(): Processor {
 export function hasBf16({ flags }: Processor): boolean {
   return flags.has('avx512_bf16') || flags.has('amx_bf16');
 }
+
+/** Whether the processor multiplies bfloat16 in tiles, several times faster than in vectors. */
+export function hasAmx({ flags }: Processor): boolean {
+  return flags.has('amx_bf16');
+}

@@ -1,14 +1,20 @@
 /** How products are cut into blocks that fit the caches, and the working memory that the packed blocks take. */
 
-/** The tile of a set of kernels: rows, columns, and floats from one k to the next in a packed panel of A. */
+/**
+ * The tile of a set of kernels: rows, columns, and 32-bit words from one step to the next in a packed panel of A. A step
+ * is one k, or two neighbours where a word holds two elements.
+ */
 export interface TileShape {
   readonly rows: number;
   readonly columns: number;
   readonly packedRows: number;
+  readonly elementsPerWord: 1 | 2;
 }
 
-/** A panel of B of this depth stays in the first cache beside the panel of A that runs past it. */
-const mostDepth = 288;
+/** A panel of B of so many steps stays in the first cache beside the panel of A that runs past it. */
+const mostSteps = 288;
+/** Steps that the inner loop does at once. */
+const unrolled = 4;
 /** Rows of A that about fill the second cache at that depth; more of them mean packing B less often. */
 const mostRows = 516;
 /** Panels of B that are packed at once: rows of B are read by whole cache lines, and panels stay in the second cache. */
@@ -27,8 +33,7 @@ export function blocksOf(tile: TileShape, M: number, K: number): Blocks {
   return {
     rows: evenPart(M, mostRows, tile.rows),
     columns: mostPanels * tile.columns,
-    // The inner loop does four steps of k at once.
-    depth: evenPart(K, mostDepth, 4),
+    depth: evenPart(K, mostSteps * tile.elementsPerWord, unrolled * tile.elementsPerWord),
   };
 }
 
@@ -43,13 +48,13 @@ export function blockBytes(tile: TileShape, M: number, K: number): number {
   const largest = (total: number, most: number, unit: number) => Math.ceil(Math.min(total, most) / unit) * unit;
   const rows = largest(M, mostRows, tile.rows);
   const columns = mostPanels * tile.columns;
-  const depth = largest(K, mostDepth, 4);
+  const steps = largest(Math.ceil(K / tile.elementsPerWord), mostSteps, unrolled);
   // Two more panels, because the last two tiles of a block share their rows.
   const panels = Math.ceil(rows / tile.rows) + 1;
-  return (panels * tile.packedRows + columns) * depth * 4 + slackBytes;
+  return (panels * tile.packedRows + columns) * steps * 4 + slackBytes;
 }
 
 /** Bytes of weights (K,N) in panels. */
 export function panelBytes(tile: TileShape, N: number, K: number): number {
-  return Math.ceil(N / tile.columns) * tile.columns * K * 4;
+  return Math.ceil(N / tile.columns) * tile.columns * Math.ceil(K / tile.elementsPerWord) * 4;
 }

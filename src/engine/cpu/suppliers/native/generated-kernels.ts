@@ -1,17 +1,17 @@
 /** Product kernels generated for this processor, once a thread. */
 
+import type { ElementType } from '../products.js';
 import type { TileShape } from './blocking.js';
 import { loadCode, type NativeFunction, whyNoGeneratedCode } from './executable-memory.js';
 import { processorFeatures } from './x64/features.js';
 import { productFlags } from './x64/multiply.js';
 import { generateProducts } from './x64/product-code.js';
-import { avx2, avx512, tileColumns, type VectorSet } from './x64/vector-set.js';
+import { avx2, avx512, avx512Bf16, elementsPerWord, tileColumns, type VectorSet } from './x64/vector-set.js';
 
-/** Instructions that kernels are generated for, the better one last. All give the same bits. */
-export const generatedSets = ['AVX2', 'AVX-512'] as const;
-export type GeneratedSet = (typeof generatedSets)[number];
+/** Instructions that kernels are generated for. All those for float32 give the same bits. */
+export type GeneratedSet = VectorSet['name'];
 
-const vectorSets: Record<GeneratedSet, VectorSet> = { AVX2: avx2, 'AVX-512': avx512 };
+const vectorSets: Record<GeneratedSet, VectorSet> = { AVX2: avx2, 'AVX-512': avx512, 'AVX512-BF16': avx512Bf16 };
 
 export interface GeneratedKernels {
   readonly tile: TileShape;
@@ -23,36 +23,41 @@ export interface GeneratedKernels {
 export { productFlags };
 
 export interface GenerationSupport {
-  /** What this processor can run; empty where nothing can be generated. */
+  /** What this processor can run, the best one last; empty where nothing can be generated. */
   readonly sets: readonly GeneratedSet[];
   /** Why nothing can be generated, or null. */
   readonly reason: string | null;
 }
 
-let support: GenerationSupport | undefined;
+let support: Readonly<Record<ElementType, GenerationSupport>> | undefined;
 
-/** What can be generated and run in this process. */
-export function generationSupport(): GenerationSupport {
+/** What can be generated and run in this process for products of such operands. */
+export function generationSupport(operands: ElementType): GenerationSupport {
   support ??= findSupport();
-  return support;
+  return support[operands];
 }
 
-function findSupport(): GenerationSupport {
-  const none = (reason: string) => ({ sets: [], reason });
+function findSupport(): Record<ElementType, GenerationSupport> {
+  const none = (reason: string): GenerationSupport => ({ sets: [], reason });
+  const some = (...sets: GeneratedSet[]): GenerationSupport => ({ sets, reason: null });
   const foreign = whyNoGeneratedCode();
-  if (foreign !== null) return none(foreign);
+  if (foreign !== null) return { float32: none(foreign), bf16: none(foreign) };
   try {
-    const features = processorFeatures();
-    if (!features.avx2) return none('this processor has no AVX2 with fused multiply-add');
-    return { sets: features.avx512 ? ['AVX2', 'AVX-512'] : ['AVX2'], reason: null };
+    const { avx2, avx512, avx512Bf16 } = processorFeatures();
+    const float32 = avx512 ? some('AVX2', 'AVX-512') : some('AVX2');
+    return {
+      float32: avx2 ? float32 : none('this processor has no AVX2 with fused multiply-add'),
+      bf16: avx512Bf16 ? some('AVX512-BF16') : none('this processor has no AVX512-BF16'),
+    };
   } catch (error) {
-    return none((error as Error).message.split('\n')[0]!);
+    const nothing = none((error as Error).message.split('\n')[0]!);
+    return { float32: nothing, bf16: nothing };
   }
 }
 
 /** @throws Error that says why nothing can be generated here */
-export function bestGeneratedSet(): GeneratedSet {
-  const { sets, reason } = generationSupport();
+export function bestGeneratedSet(operands: ElementType): GeneratedSet {
+  const { sets, reason } = generationSupport(operands);
   const best = sets.at(-1);
   if (!best) throw new Error(reason!);
   return best;
@@ -73,5 +78,14 @@ export function loadGeneratedKernels(name: GeneratedSet): GeneratedKernels {
 
 export function tileOf(name: GeneratedSet): TileShape {
   const set = vectorSets[name];
-  return { rows: set.tileRows, columns: tileColumns(set), packedRows: set.packedRows };
+  return {
+    rows: set.tileRows,
+    columns: tileColumns(set),
+    packedRows: set.packedRows,
+    elementsPerWord: elementsPerWord(set),
+  };
+}
+
+export function operandsOf(name: GeneratedSet): ElementType {
+  return elementsPerWord(vectorSets[name]) === 2 ? 'bf16' : 'float32';
 }

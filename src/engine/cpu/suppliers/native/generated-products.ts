@@ -2,12 +2,12 @@
 import { baseAddress } from '../blas/koffi.js';
 import type { ProductSizes, Products } from '../products.js';
 import { blockBytes, blocksOf, panelBytes } from './blocking.js';
-import { type GeneratedSet, loadGeneratedKernels, productFlags, tileOf } from './generated-kernels.js';
+import { type GeneratedSet, loadGeneratedKernels, operandsOf, productFlags, tileOf } from './generated-kernels.js';
 
 export function generatedProductSizes(set: GeneratedSet): ProductSizes {
   const tile = tileOf(set);
   return {
-    operands: 'float32',
+    operands: operandsOf(set),
     scratchBytes: (M, _N, K) => blockBytes(tile, M, K),
     preparedBytes: (_use, N, K) => panelBytes(tile, N, K),
   };
@@ -15,7 +15,7 @@ export function generatedProductSizes(set: GeneratedSet): ProductSizes {
 
 /**
  * Each element of a product is one chain of fused multiply-adds in rising k, from what C holds and the bias on, rounded once
- * each: the same bits with every set.
+ * each: the same bits with every set for float32. Those for bfloat16 take subnormal numbers for 0.
  *
  * @param memory kept alive by the caller for as long as the products are in use
  */

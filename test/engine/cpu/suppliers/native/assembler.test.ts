@@ -147,7 +147,7 @@ function source(bytes: VectorBytes, register: () => Vector, broadcast: boolean):
   return [operand, broadcast ? `dword ptr ${text(operand)}{1to${bytes / 4}}` : text(operand)];
 }
 
-for (const name of ['vaddps', 'vfmadd231ps', 'vpxord'] as const) {
+for (const name of ['vaddps', 'vfmadd231ps', 'vdpbf16ps', 'vpord', 'vpxord'] as const) {
   kinds[name] = () => {
     const { bytes, register, masking } = vectors([16, 32, 64]);
     const broadcast = below(4) === 0;
@@ -173,6 +173,29 @@ for (const name of ['vshufps', 'vperm2f128'] as const) {
     return sample(name, [text(to), text(left), rightText, text(order)], (asm) => asm[name](to, left, right, order));
   };
 }
+
+for (const name of ['vpslld', 'vprold'] as const) {
+  kinds[name] = () => {
+    const { bytes, register, masking } = vectors(name === 'vprold' ? [16, 32, 64] : [64]);
+    const broadcast = below(4) === 0;
+    const [to, [from, fromText], count] = [register(), source(bytes, register, broadcast), below(32)];
+    return sample(name, [text(to) + masks(masking), fromText, text(count)], (asm) =>
+      asm[name](to, from, count, { ...masking, broadcast }),
+    );
+  };
+}
+
+kinds.vmovdqu16 = () => {
+  const { bytes, register, masking } = vectors([16, 32, 64]);
+  const [to, [from, fromText]] = [register(), source(bytes, register, false)];
+  return sample('vmovdqu16', [text(to) + masks(masking), fromText], (asm) => asm.vmovdqu16(to, from, masking));
+};
+
+kinds.vpmovzxwd = () => {
+  const { register, masking } = vectors([16, 32, 64]);
+  const [to, from] = [register(), memory()];
+  return sample('vpmovzxwd', [text(to) + masks(masking), text(from)], (asm) => asm.vpmovzxwd(to, from, masking));
+};
 
 kinds.vxorps = () => {
   const { bytes, register } = vectors([16, 32], false);

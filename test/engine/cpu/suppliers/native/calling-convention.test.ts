@@ -22,7 +22,7 @@ import {
   rsp,
 } from '../../../../../src/engine/cpu/suppliers/native/x64/operands.js';
 import { generateProducts } from '../../../../../src/engine/cpu/suppliers/native/x64/product-code.js';
-import { avx2, avx512 } from '../../../../../src/engine/cpu/suppliers/native/x64/vector-set.js';
+import { avx2, avx512, avx512Bf16 } from '../../../../../src/engine/cpu/suppliers/native/x64/vector-set.js';
 import { describeWith } from '../../../../support/requirements.js';
 
 const inRegisters = [rdi, rsi, rdx, rcx, r8, r9];
@@ -76,10 +76,11 @@ function caller(code: Uint8Array, entry: number, parameters: number) {
   return loadCode(asm.finish(), { call: { offset, parameters: 2 } }).call;
 }
 
-describeWith({ generated: true }, 'generated functions', () => {
+describeWith({ generated: 'float32' }, 'generated functions', () => {
   const address = (values: Float32Array | BigInt64Array) => BigInt(koffi().address(values));
 
-  const here = [avx2, avx512].filter(({ name }) => generationSupport().sets.includes(name));
+  const runnable = (['float32', 'bf16'] as const).flatMap((operands) => generationSupport(operands).sets);
+  const here = [avx2, avx512, avx512Bf16].filter(({ name }) => runnable.includes(name));
 
   it.each(here)('leave registers, stack and modes as C wants them, $name', (set) => {
     const { code, entries } = generateProducts(set);

@@ -1,5 +1,5 @@
 /** What vector instructions compute, element by element, for `Emulator`. */
-import { fusedMultiplyAdd } from './fused-chain.js';
+import { flushingMultiplyAdd, fusedMultiplyAdd } from './fused-chain.js';
 
 const widths = { x: 4, y: 8, z: 16 } as const;
 
@@ -30,6 +30,18 @@ export function laneOf(
       return (lane) => Math.fround(a(lane) + b(lane));
     case 'vfmadd231ps':
       return (lane) => fusedMultiplyAdd(a(lane), b(lane), to[lane]!);
+    case 'vdpbf16ps':
+      return (lane) => {
+        const [left, right] = [bitsOf(a(lane)), bitsOf(b(lane))];
+        const upper = flushingMultiplyAdd(floatOf(left & 0xffff0000), floatOf(right & 0xffff0000), to[lane]!);
+        return flushingMultiplyAdd(floatOf(left << 16), floatOf(right << 16), upper);
+      };
+    case 'vpslld':
+      return (lane) => floatOf(bitsOf(a(lane)) << order);
+    case 'vprold':
+      return (lane) => floatOf((bitsOf(a(lane)) << order) | (bitsOf(a(lane)) >>> (32 - order)));
+    case 'vpord':
+      return (lane) => floatOf(bitsOf(a(lane)) | bitsOf(b(lane)));
     case 'vxorps':
     case 'vpxord':
       return (lane) => {
@@ -65,6 +77,19 @@ export function vectorOperand(text: string): VectorOperand {
 
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
+
+/** A float as a whole number of 32 bits. Of what is no number the payload is lost. */
+export function bitsOf(value: number): number {
+  float[0] = value;
+  return bits[0]!;
+}
+
+/** The float of these 32 bits, which must be that of a number: others may change on the way. */
+export function floatOf(word: number): number {
+  bits[0] = word;
+  if (Number.isNaN(float[0])) throw new Error('the halves of a word are no number together');
+  return float[0]!;
+}
 
 /** Whether the sign bit is set, of a number or of a word of all ones, which as a float is no number. */
 export function isNegative(value: number): boolean {

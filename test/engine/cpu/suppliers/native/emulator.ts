@@ -3,7 +3,7 @@
  * and an access to a byte outside the operands is an error wherever it falls.
  */
 import { disassemble, type Instruction } from './binutils.js';
-import { isNegative, laneOf, maskOf, vectorOperand } from './emulated-vectors.js';
+import { floatOf, isNegative, laneOf, maskOf, type VectorOperand, vectorOperand } from './emulated-vectors.js';
 
 /** A piece of memory that the code may touch. */
 export interface Region {
@@ -115,6 +115,11 @@ export class Emulator {
   private loadFloat(address: number): number {
     const { view, address: start } = this.region(address, 4, false);
     return view.getFloat32(address - start, true);
+  }
+
+  private loadHalf(address: number): number {
+    const { view, address: start } = this.region(address, 2, false);
+    return view.getUint16(address - start, true);
   }
 
   private storeFloat(address: number, value: number): void {
@@ -297,6 +302,7 @@ export class Emulator {
     const shape = vectorOperand(toMemory ? operands.at(-1)! : first);
     const { mask, zeroing } = toMemory ? maskOf(first) : shape;
     const { lanes } = shape;
+    if (name === 'vmovdqu16' || name === 'vpmovzxwd') return this.decodeHalves(name, operands, shape);
     const isComputed = (lane: number) => mask === 0 || ((this.masks[mask]! >> lane) & 1) === 1;
     const sources = operands
       .slice(1)
@@ -320,6 +326,19 @@ export class Emulator {
         else values[lane] = zeroing ? 0 : to[lane]!;
       }
       to.set(values);
+    };
+  }
+
+  /** Loads of 16-bit elements, with zeros where they are masked out. */
+  private decodeHalves(name: string, operands: readonly string[], { register, lanes, mask }: VectorOperand): Step {
+    const address = this.memoryOperand(operands[1]!);
+    const to = this.vectors[register]!;
+    const half = (i: number) =>
+      mask === 0 || ((this.masks[mask]! >> i) & 1) === 1 ? this.loadHalf(address() + 2 * i) : 0;
+    const word = name === 'vpmovzxwd' ? half : (lane: number) => half(2 * lane) | (half(2 * lane + 1) << 16);
+    return () => {
+      to.fill(0);
+      for (let lane = 0; lane < lanes; lane++) to[lane] = floatOf(word(lane));
     };
   }
 

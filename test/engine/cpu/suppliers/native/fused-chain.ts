@@ -1,4 +1,5 @@
 /** What products promise: each element is one chain of fused multiply-adds in rising k, from C and the bias on. */
+import type { ElementType } from '../../../../../src/engine/cpu/suppliers/products.js';
 
 const double = new Float64Array(1);
 const words = new Uint32Array(double.buffer);
@@ -23,6 +24,25 @@ export function fusedMultiplyAdd(a: number, b: number, c: number): number {
   return Math.fround(double[0]);
 }
 
+/** As `fusedMultiplyAdd`, numbers below the least normal one taken, and given, for 0. */
+export function flushingMultiplyAdd(a: number, b: number, c: number): number {
+  return flushed(fusedMultiplyAdd(flushed(a), flushed(b), flushed(c)));
+}
+
+function flushed(x: number): number {
+  return Math.abs(x) < 2 ** -126 ? x * 0 : x;
+}
+
+/** The upper halves of floats. */
+export function upperHalves(values: Float32Array): Uint16Array {
+  return Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (word) => word >>> 16);
+}
+
+/** Floats whose upper halves are given and whose lower ones are zero: numbers of bfloat16. */
+export function ofUpperHalves(halves: Uint16Array): Float32Array {
+  return new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
+}
+
 export interface ProductCase {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
@@ -36,7 +56,7 @@ export function startOf(held: number | null, bias: number | null): number {
   return held !== null && bias !== null ? Math.fround(held + bias) : (held ?? bias ?? 0);
 }
 
-/** Element (i,j) of op(A)·op(B), from `start` on. */
+/** Element (i,j) of op(A)·op(B), from `start` on. In bfloat16 subnormal numbers are 0, and a depth is made even by zeros. */
 export function chainOf(
   { transposeA, transposeB, M, N, K }: ProductCase,
   a: Float32Array,
@@ -44,10 +64,12 @@ export function chainOf(
   i: number,
   j: number,
   start: number,
+  operands: ElementType = 'float32',
 ): number {
+  const multiplyAdd = operands === 'bf16' ? flushingMultiplyAdd : fusedMultiplyAdd;
   let sum = start;
   for (let k = 0; k < K; k++) {
-    sum = fusedMultiplyAdd(a[transposeA ? k * M + i : i * K + k]!, b[transposeB ? j * K + k : k * N + j]!, sum);
+    sum = multiplyAdd(a[transposeA ? k * M + i : i * K + k]!, b[transposeB ? j * K + k : k * N + j]!, sum);
   }
-  return sum;
+  return operands === 'bf16' && K % 2 === 1 ? sum + 0 : sum;
 }

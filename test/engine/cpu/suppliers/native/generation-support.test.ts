@@ -14,7 +14,7 @@ const koffiModule = new URL('../../../../../dist/src/engine/cpu/suppliers/blas/k
 function inProcess(before: string, ...options: string[]): unknown {
   const script = `${before}
     const { generationSupport } = await import('${module}');
-    console.log(JSON.stringify(generationSupport()));`;
+    console.log(JSON.stringify(['float32', 'bf16'].map(generationSupport)));`;
   const output = execFileSync(process.execPath, [...options, '--input-type=module', '-e', script], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -22,12 +22,20 @@ function inProcess(before: string, ...options: string[]): unknown {
   return JSON.parse(output);
 }
 
-describeWith({ generated: true }, 'kernels are generated', () => {
+describeWith({ generated: 'float32' }, 'kernels are generated', () => {
   it('for the best instructions that the processor has, and say so', () => {
-    expect(generationSupport().sets).toContain(bestGeneratedSet());
-    expect(supplierTitle({ precision: 'float32', supplier: { library: 'native' } })).toBe(
-      `${bestGeneratedSet()} kernels that recap generates`,
-    );
+    for (const precision of ['float32', 'bf16'] as const) {
+      const { sets, reason } = generationSupport(precision);
+      if (reason !== null) {
+        expect(() => bestGeneratedSet(precision)).toThrow(reason);
+        continue;
+      }
+      const best = sets.at(-1)!;
+      expect(bestGeneratedSet(precision)).toBe(best);
+      expect(supplierTitle({ precision, supplier: { library: 'native' } })).toBe(
+        `${best} kernels that recap generates`,
+      );
+    }
   });
 
   it('nowhere that the system forbids executable memory', () => {
@@ -35,8 +43,9 @@ describeWith({ generated: true }, 'kernels are generated', () => {
     const forbid = `
       const { koffi } = await import('${koffiModule}');
       const prctl = koffi().load(null).func('int prctl(int, uintptr_t, uintptr_t, uintptr_t, uintptr_t)');
-      if (prctl(65, 1, 0, 0, 0) !== 0) { console.log('{"sets":[],"reason":"the system forbids executable memory"}'); process.exit(); }`;
-    const reason = 'the system forbids executable memory';
-    expect(inProcess(forbid, '--jitless')).toEqual({ sets: [], reason });
+      const nothing = { sets: [], reason: 'the system forbids executable memory' };
+      if (prctl(65, 1, 0, 0, 0) !== 0) { console.log(JSON.stringify([nothing, nothing])); process.exit(); }`;
+    const nothing = { sets: [], reason: 'the system forbids executable memory' };
+    expect(inProcess(forbid, '--jitless')).toEqual([nothing, nothing]);
   });
 });

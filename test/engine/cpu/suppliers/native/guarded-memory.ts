@@ -6,9 +6,9 @@ const pageBytes = 4096;
 /** At which end of the memory an operand lies, so that the first or the last byte too many is caught. */
 export type Side = 'start' | 'end';
 
-export interface GuardedFloats {
+interface Guarded<Values> {
   readonly address: number;
-  readonly values: Float32Array<ArrayBuffer>;
+  readonly values: Values;
 }
 
 export class GuardedMemory {
@@ -28,10 +28,20 @@ export class GuardedMemory {
   }
 
   /** `count` floats at this side, not initialised. */
-  floats(count: number, side: Side): GuardedFloats {
-    if (count * 4 > this.bytes) throw new Error(`${count} floats do not fit ${this.bytes} bytes`);
-    const address = side === 'start' ? this.first : this.first + this.bytes - count * 4;
-    const buffer = koffi().view(BigInt(address), Math.max(count * 4, 1));
+  floats(count: number, side: Side): Guarded<Float32Array<ArrayBuffer>> {
+    const { address, buffer } = this.place(count * 4, side);
     return { address, values: new Float32Array(buffer, 0, count) };
+  }
+
+  /** `count` halves of floats at this side, not initialised. */
+  halves(count: number, side: Side): Guarded<Uint16Array<ArrayBuffer>> {
+    const { address, buffer } = this.place(count * 2, side);
+    return { address, values: new Uint16Array(buffer, 0, count) };
+  }
+
+  private place(bytes: number, side: Side): { address: number; buffer: ArrayBuffer } {
+    if (bytes > this.bytes) throw new Error(`${bytes} bytes do not fit ${this.bytes}`);
+    const address = side === 'start' ? this.first : this.first + this.bytes - bytes;
+    return { address, buffer: koffi().view(BigInt(address), Math.max(bytes, 1)) };
   }
 }

@@ -4,14 +4,15 @@ import {
   type GeneratedSet,
   generationSupport,
   loadGeneratedKernels,
+  operandsOf,
   productFlags,
 } from '../../../../../src/engine/cpu/suppliers/native/generated-kernels.js';
+import type { ElementType } from '../../../../../src/engine/cpu/suppliers/products.js';
 import { describeWith } from '../../../../support/requirements.js';
 import { uniform } from '../../kernels-memory.js';
-import { chainOf, type ProductCase, startOf } from './fused-chain.js';
+import { chainOf, ofUpperHalves, type ProductCase, startOf, upperHalves } from './fused-chain.js';
 import { GuardedMemory, type Side } from './guarded-memory.js';
 
-const { sets } = generationSupport();
 const mebi = 2 ** 20;
 
 interface Case extends ProductCase {
@@ -22,9 +23,11 @@ interface Case extends ProductCase {
   readonly every?: number;
 }
 
-describeWith({ generated: true }, 'products by generated kernels', () => {
-  describe.each(sets)('%s', testProducts);
-});
+for (const operands of ['float32', 'bf16'] as const) {
+  describeWith({ generated: operands }, `products of ${operands} by generated kernels`, () => {
+    describe.each(generationSupport(operands).sets)('%s', testProducts);
+  });
+}
 
 function testProducts(set: GeneratedSet): void {
   const multiply = productsOf(set);
@@ -71,7 +74,7 @@ function testProducts(set: GeneratedSet): void {
     [512, 2048, 800],
     [301, 2500, 3],
   ])('are such chains in (%i,%i) with a depth of %i', (M, N, K) => {
-    const every = 61;
+    const every = 499;
     check({ transposeA: false, transposeB: false, M, N, K, bias: true, every });
     check({ transposeA: false, transposeB: true, M, N, K, bias: false, every, prepared: true });
     check({ transposeA: true, transposeB: false, M, N, K, bias: false, every, accumulate: true });
@@ -101,20 +104,19 @@ function testProducts(set: GeneratedSet): void {
 /** Runs products of one set in guarded memory. */
 function productsOf(set: GeneratedSet) {
   const { tile, multiply, prepare } = loadGeneratedKernels(set);
+  const elements = operandsOf(set);
   const [memoryA, memoryB, memoryC, memoryBias, memoryPrepared, memoryScratch] = [4, 8, 8, 1, 8, 8].map(
     (size) => new GuardedMemory(size * mebi),
   ) as [...[GuardedMemory, GuardedMemory, GuardedMemory, GuardedMemory, GuardedMemory, GuardedMemory]];
 
   return (product: Case, side: Side, operands?: { a: Float32Array; b: Float32Array }): void => {
     const { transposeA, transposeB, M, N, K, bias, accumulate = false, prepared = false, every = 1 } = product;
-    const a = memoryA.floats(M * K, side);
-    const b = memoryB.floats(K * N, side);
+    const a = placeOperand(elements, memoryA, operands?.a ?? uniform(M * K, M + 7 * K), side);
+    const b = placeOperand(elements, memoryB, operands?.b ?? uniform(K * N, N + 13 * K), side);
     const c = memoryC.floats(M * N, side);
     const row = memoryBias.floats(N, side);
     const panels = memoryPrepared.floats(panelBytes(tile, N, K) / 4, side);
     const scratch = memoryScratch.floats(Math.ceil(blockBytes(tile, M, K) / 4), side);
-    a.values.set(operands?.a ?? uniform(M * K, M + 7 * K));
-    b.values.set(operands?.b ?? uniform(K * N, N + 13 * K));
     row.values.set(uniform(N, 9));
     const before = uniform(M * N, 5);
     c.values.set(before);
@@ -144,11 +146,23 @@ function productsOf(set: GeneratedSet) {
     for (let at = 0; at < M * N; at += every) {
       const [i, j] = [Math.floor(at / N), at % N];
       const start = startOf(accumulate ? before[at]! : null, bias ? row.values[j]! : null);
-      const expected = chainOf(product, a.values, b.values, i, j, start);
+      const expected = chainOf(product, a.values, b.values, i, j, start, elements);
       if (!Object.is(c.values[at], expected)) {
         const what = JSON.stringify({ ...product, side });
         expect.fail(`${what}: element (${i},${j}) is ${c.values[at]} and not ${expected}`);
       }
     }
   };
+}
+
+/** Writes an operand to memory, and gives the numbers that it then holds. */
+function placeOperand(type: ElementType, memory: GuardedMemory, wanted: Float32Array, side: Side) {
+  if (type === 'float32') {
+    const { address, values } = memory.floats(wanted.length, side);
+    values.set(wanted);
+    return { address, values };
+  }
+  const { address, values } = memory.halves(wanted.length, side);
+  values.set(upperHalves(wanted));
+  return { address, values: ofUpperHalves(values) };
 }

@@ -201,6 +201,11 @@ export class Assembler extends Code {
     this.vector({ prefix: 1, map: 2, opcode: 0xb8 }, to, left, right, masking);
   }
 
+  /** to += left·right, the sum of the products of two pairs of bfloat16, the upper ones first, each rounded. */
+  vdpbf16ps(to: Vector, left: Vector, right: Vector | Memory, masking: Masking = {}): void {
+    emitEvex(this, { prefix: 2, map: 2, opcode: 0x52 }, to.bytes, to.number, left.number, right, masking);
+  }
+
   /** Not of 512 bits, for which `vpxord` is the one that every AVX-512 processor has. */
   vxorps(to: Vector, left: Vector, right: Vector | Memory): void {
     this.vex({ prefix: 0, map: 1, opcode: 0x57 }, to.bytes, to.number, left.number, right);
@@ -208,6 +213,35 @@ export class Assembler extends Code {
 
   vpxord(to: Vector, left: Vector, right: Vector | Memory, masking: Masking = {}): void {
     emitEvex(this, { prefix: 1, map: 1, opcode: 0xef }, to.bytes, to.number, left.number, right, masking);
+  }
+
+  vpord(to: Vector, left: Vector, right: Vector | Memory, masking: Masking = {}): void {
+    emitEvex(this, { prefix: 1, map: 1, opcode: 0xeb }, to.bytes, to.number, left.number, right, masking);
+  }
+
+  /** Shifts each 32-bit element of 512 bits to the left. */
+  vpslld(to: Vector, from: Vector | Memory, count: number, masking: Masking = {}): void {
+    this.vectorShift(6, to, from, count, masking);
+  }
+
+  /** Rotates each 32-bit element to the left. */
+  vprold(to: Vector, from: Vector | Memory, count: number, masking: Masking = {}): void {
+    this.vectorShift(1, to, from, count, masking);
+  }
+
+  private vectorShift(kind: number, to: Vector, from: Vector | Memory, count: number, masking: Masking): void {
+    emitEvex(this, { prefix: 1, map: 1, opcode: 0x72 }, to.bytes, kind, to.number, from, masking);
+    this.emit(count);
+  }
+
+  /** Loads 16-bit elements; those that are masked out are not touched in memory. */
+  vmovdqu16(to: Vector, from: Vector | Memory, masking: Masking = {}): void {
+    emitEvex(this, { prefix: 3, map: 1, opcode: 0x6f, wide: true }, to.bytes, to.number, 0, from, masking);
+  }
+
+  /** 16-bit elements, half a vector of them, with zeros above each. */
+  vpmovzxwd(to: Vector, from: Memory, masking?: Masking): void {
+    this.vector({ prefix: 1, map: 2, opcode: 0x33, displaced: 'half' }, to, null, from, masking);
   }
 
   vunpcklps(to: Vector, left: Vector, right: Vector | Memory): void {

@@ -63,6 +63,8 @@ export interface VectorOpcode {
   readonly map: 1 | 2 | 3;
   readonly opcode: number;
   readonly displaced?: Displaced;
+  /** The W bit of an EVEX prefix. */
+  readonly wide?: boolean;
 }
 
 /** How an instruction with an EVEX prefix treats the elements of its result, and its operand in memory. */
@@ -96,7 +98,7 @@ export function emitVex(
 
 export function emitEvex(
   code: Code,
-  { prefix, map, opcode, displaced = 'vector' }: VectorOpcode,
+  { prefix, map, opcode, displaced = 'vector', wide = false }: VectorOpcode,
   bytes: VectorBytes,
   reg: number,
   second: number,
@@ -108,7 +110,7 @@ export function emitEvex(
   code.emit(
     0x62,
     (not(reg >> 3) << 7) | (not(index) << 6) | (not(base) << 5) | (not(reg >> 4) << 4) | map,
-    ((~second & 15) << 3) | 4 | prefix,
+    (wide ? 0x80 : 0) | ((~second & 15) << 3) | 4 | prefix,
     (zeroing ? 0x80 : 0) |
       (Math.log2(bytes / 16) << 5) |
       (broadcast ? 0x10 : 0) |

@@ -25,10 +25,10 @@ import {
   rdx,
   rsi,
 } from './operands.js';
-import { tableOnes } from './packing.js';
+import { emitStepsOf, tableOnes } from './packing.js';
 import { emitTileRows } from './panels.js';
 import { tileFlags } from './tile.js';
-import { tileColumns, type VectorSet } from './vector-set.js';
+import { elementsPerWord, tileColumns, type VectorSet } from './vector-set.js';
 
 /** Bits of the last parameter of `multiply`. */
 export const productFlags = {
@@ -54,6 +54,8 @@ const variables = [
   ...(['strideA', 'strideB'] as const),
   // The block at hand: where it starts in K, M and N, and its sizes.
   ...(['p', 'i', 'j', 'depth', 'rows', 'columns'] as const),
+  // The 32-bit words of each row or column that its depth takes: as many, or half as many, rounded up.
+  'steps',
   // Packed blocks, and bytes from a panel of B to the next.
   ...(['blockA', 'blockB', 'panelBytes'] as const),
   // The panel at hand: its part of C, the columns from it on, and what is to be fetched for the next one.
@@ -86,6 +88,7 @@ export function emitMultiply(asm: Assembler, set: VectorSet, subroutines: Subrou
 
 class MultiplyGenerator {
   private readonly panelColumns: number;
+  private readonly elementShift: number;
 
   constructor(
     private readonly asm: Assembler,
@@ -94,6 +97,7 @@ class MultiplyGenerator {
     private readonly at: Places,
   ) {
     this.panelColumns = tileColumns(set);
+    this.elementShift = Math.log2(set.packing.elementBytes);
   }
 
   emit(): void {
@@ -107,6 +111,8 @@ class MultiplyGenerator {
     this.emitStride(at.strideB, productFlags.transposeB, at.K, at.N);
     this.emitScratch();
     this.emitBlocks(at.p, at.K, at.blockDepth, at.depth, () => {
+      this.emitSteps(at.depth);
+      asm.mov(at.steps, rax);
       this.emitBlocks(at.i, at.M, at.blockRows, at.rows, () => {
         this.emitBlockOfA();
         this.emitBlocks(at.j, at.N, at.blockColumns, at.columns, () => {
@@ -124,8 +130,14 @@ class MultiplyGenerator {
     asm.mov(rax, plain);
     asm.test(at.flags, flag);
     asm.cmov('ne', rax, transposed);
-    asm.shl(rax, 2);
+    asm.shl(rax, this.elementShift);
     asm.mov(to, rax);
+  }
+
+  /** In rax, the steps that a depth takes. */
+  private emitSteps(depth: Memory): void {
+    this.asm.mov(rax, depth);
+    emitStepsOf(this.asm, rax, elementsPerWord(this.set));
   }
 
   /** The block of A lies behind that of B, where B has one. */
@@ -137,7 +149,7 @@ class MultiplyGenerator {
     asm.j('ne', prepared);
     asm.mov(rax, at.blockColumns);
     asm.imul(rax, at.blockDepth);
-    asm.shl(rax, 2);
+    asm.shl(rax, this.elementShift);
     asm.add(rcx, rax);
     asm.bind(prepared);
     asm.mov(at.blockA, rcx);
@@ -174,7 +186,7 @@ class MultiplyGenerator {
     asm.cmov('ne', rcx, outer);
     asm.imul(rax, stride);
     asm.add(pointer, rax);
-    asm.shl(rcx, 2);
+    asm.shl(rcx, this.elementShift);
     asm.add(pointer, rcx);
   }
 
@@ -185,6 +197,7 @@ class MultiplyGenerator {
     asm.mov(rsi, at.strideA);
     asm.mov(rdx, at.blockA);
     asm.mov(rcx, at.depth);
+    asm.imul(r11, at.steps, this.set.packedRows * 4);
     asm.mov(r8, at.rows);
     asm.mov(r10, at.flags);
     asm.and(r10, productFlags.transposeA);
@@ -198,12 +211,12 @@ class MultiplyGenerator {
     asm.test(at.flags, productFlags.prepared);
     asm.j('e', pack);
     // Panels of the whole depth, one behind the other.
-    asm.mov(rax, at.K);
+    this.emitSteps(at.K);
     asm.imul(rcx, rax, panelColumns * 4);
     asm.mov(at.panelBytes, rcx);
     asm.imul(rax, at.j);
     asm.shl(rax, 2);
-    asm.imul(rcx, at.p, panelColumns * 4);
+    asm.imul(rcx, at.p, panelColumns * this.set.packing.elementBytes);
     asm.add(rax, rcx);
     asm.add(rax, at.b);
     asm.mov(at.blockB, rax);
@@ -216,7 +229,7 @@ class MultiplyGenerator {
     asm.mov(rdx, at.scratch);
     asm.mov(at.blockB, rdx);
     asm.mov(rcx, at.depth);
-    asm.imul(r11, rcx, panelColumns * 4);
+    asm.imul(r11, at.steps, panelColumns * 4);
     asm.mov(at.panelBytes, r11);
     asm.mov(r8, at.columns);
     asm.mov(r10, at.flags);
@@ -298,12 +311,12 @@ class MultiplyGenerator {
     asm.mov(rdi, rbx);
     asm.mov(rsi, r12);
     asm.mov(rdx, r13);
-    asm.mov(rcx, at.depth);
+    asm.mov(rcx, at.steps);
     asm.call(this.subroutines.tile);
     asm.mov(rax, r15);
     asm.imul(rax, r8);
     asm.add(r13, rax);
-    asm.imul(rax, at.depth, this.set.packedRows * 4);
+    asm.imul(rax, at.steps, this.set.packedRows * 4);
     asm.add(rbx, rax);
     asm.sub(r14, r15);
     asm.j('g', next);

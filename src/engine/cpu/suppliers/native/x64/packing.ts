@@ -1,15 +1,57 @@
 /**
- * Packing: the elements of A and B in the order in which tiles read them. A panel holds, for each k, one element of each
- * of its rows of A or columns of B, `width` floats from one k to the next.
+ * Packing: the elements of A and B in the order in which tiles read them. A panel holds, for each step, a 32-bit word of
+ * each of its rows of A or columns of B, `width` words from one step to the next. A word is a float, so that steps are
+ * those of k, or two numbers of bfloat16 (packing-pairs.ts).
  *
  * The subroutines take rdi the first element, rsi bytes from a stored row to the next, rdx the panel, rcx depth (may be
- * 0), r8 how many rows or columns exist; r9 is the table of ones and zeros. They change rax, rcx, rdx, rsi, rdi, r8, r10,
- * r11, flags and ymm0 to ymm15, and read and write no byte that does not exist, but for up to 7 floats behind a panel
- * whose width is no multiple of 8.
+ * 0), r8 how many rows or columns exist, for `copyFour` bytes from a panel to the next; r9 is the table of ones and zeros. They change rax, rcx, rdx, rsi, rdi, r8, r10,
+ * r11, flags and ymm0 to ymm15,
+ * and read and write no byte that does not exist, but for up to 7 words behind a panel whose
+ * width is no multiple of 8.
  */
 import type { Assembler } from './assembler.js';
 import { Label } from './code.js';
-import { at, indexed, type Memory, r8, r9, r10, r11, rax, rcx, rdi, rdx, rsi, type Vector, ymm } from './operands.js';
+import {
+  at,
+  type Gpr,
+  indexed,
+  type Memory,
+  r8,
+  r9,
+  r10,
+  r11,
+  rax,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  type Vector,
+  ymm,
+} from './operands.js';
+
+/** The subroutines that pack elements of one type into panels of a width. */
+export interface Packing {
+  /** Of an element of a stored matrix. */
+  readonly elementBytes: 2 | 4;
+  /** Rows k of a stored matrix, a whole panel wide: each is copied. */
+  copyWhole(asm: Assembler, width: number): void;
+  /** As `copyWhole`, four panels side by side: each visit to a row then reads whole cache lines. */
+  copyFour(asm: Assembler, width: number): void;
+  /** As `copyWhole` of the first r8 columns, at least 1; absent ones are zero. */
+  copyPart(asm: Assembler, width: number): void;
+  /** r8 stored rows, 0 to 8, become the first of 8 neighbouring words of each step; absent rows are zero. */
+  transpose(asm: Assembler, width: number): void;
+}
+
+/** How a transposition loads stored rows as 32-bit words. */
+export interface TransposedElements {
+  /** Elements in a word. */
+  readonly perWord: 1 | 2;
+  load(asm: Assembler, to: Vector, from: Memory): void;
+  /** Says that rcx elements are left, fewer than a vector of them; may change r8, and ymm15. */
+  selectRest(asm: Assembler): void;
+  loadRest(asm: Assembler, to: Vector, from: Memory): void;
+}
 
 /** Floats of a ymm register; packing has no use for wider ones. */
 const lanes = 8;
@@ -17,8 +59,7 @@ const lanes = 8;
 /** Ones in the table that `r9` points to, 32-bit words; as many zeros follow. */
 export const tableOnes = 32;
 
-/** Rows k of a stored matrix, a whole panel wide: each is copied. */
-export function emitCopyWhole(asm: Assembler, width: number): void {
+function emitCopyWhole(asm: Assembler, width: number): void {
   const vectors = Array.from({ length: width / lanes }, (_, v) => ymm(v));
   emitEachK(asm, () => {
     for (const [v, vector] of vectors.entries()) asm.vmovups(vector, at(rdi, v * 32));
@@ -29,8 +70,7 @@ export function emitCopyWhole(asm: Assembler, width: number): void {
   asm.ret();
 }
 
-/** As `emitCopyWhole`, four panels side by side, r8 bytes apart: each visit to a row then reads whole cache lines. */
-export function emitCopyFour(asm: Assembler, width: number): void {
+function emitCopyFour(asm: Assembler, width: number): void {
   const perPanel = width / lanes;
   asm.lea(r10, indexed(r8, r8, 2));
   asm.lea(r11, indexed(rdi, rsi, 8));
@@ -52,8 +92,7 @@ export function emitCopyFour(asm: Assembler, width: number): void {
   asm.ret();
 }
 
-/** As `emitCopyWhole` of the first r8 columns, at least 1; absent ones are zero. */
-export function emitCopyPart(asm: Assembler, width: number): void {
+function emitCopyPart(asm: Assembler, width: number): void {
   const count = Math.ceil(width / lanes);
   const [value, which] = [(v: number) => ymm(v), (v: number) => ymm(count + v)];
   // Vector v has ones for columns 8v to 8v+7 that exist: they start r8 words before the zeros.
@@ -82,8 +121,8 @@ function emitEachK(asm: Assembler, emit: () => void): void {
   asm.bind(done);
 }
 
-/** r8 stored rows, 0 to 8, become the first of 8 neighbouring floats of each k; absent rows are zero. */
-export function emitTranspose(asm: Assembler, width: number): void {
+/** `Packing.transpose` of these elements. */
+export function emitTransposeWith(asm: Assembler, width: number, elements: TransposedElements): void {
   const cases = Array.from({ length: lanes + 1 }, () => new Label());
   for (let rows = lanes; rows > 0; rows--) {
     asm.cmp(r8, rows);
@@ -91,11 +130,12 @@ export function emitTranspose(asm: Assembler, width: number): void {
   }
   for (const [rows, label] of cases.entries()) {
     asm.bind(label);
-    emitTransposeRows(asm, width, rows);
+    emitTransposeRows(asm, width, rows, elements);
   }
 }
 
-function emitTransposeRows(asm: Assembler, width: number, rows: number): void {
+function emitTransposeRows(asm: Assembler, width: number, rows: number, elements: TransposedElements): void {
+  const perVector = lanes * elements.perWord;
   const [loop, rest, done] = [new Label(), new Label(), new Label()];
   const [three, five, seven] = [r10, r11, rax];
   asm.lea(three, indexed(rsi, rsi, 2));
@@ -118,26 +158,22 @@ function emitTransposeRows(asm: Assembler, width: number, rows: number): void {
       else asm.vxorps(value, value, value);
     }
   };
-  asm.sub(rcx, lanes);
+  asm.sub(rcx, perVector);
   asm.j('l', rest);
   asm.align(16);
   asm.bind(loop);
-  loadRows((to, from) => asm.vmovups(to, from));
+  loadRows((to, from) => elements.load(asm, to, from));
   for (const [k, column] of emitTranspose8(asm).entries()) asm.vmovups(at(rdx, k * width * 4), column);
   asm.add(rdi, lanes * 4);
   asm.add(rdx, lanes * width * 4);
-  asm.sub(rcx, lanes);
+  asm.sub(rcx, perVector);
   asm.j('ge', loop);
   asm.bind(rest);
-  asm.add(rcx, lanes);
+  asm.add(rcx, perVector);
   asm.j('e', done);
-  // Fewer than 8 of k are left.
-  asm.lea(r8, at(r9, tableOnes * 4));
-  asm.shl(rcx, 2);
-  asm.sub(r8, rcx);
-  asm.vmovups(ymm(15), at(r8));
-  asm.shr(rcx, 2);
-  loadRows((to, from) => asm.vmaskmovps(to, ymm(15), from));
+  elements.selectRest(asm);
+  loadRows((to, from) => elements.loadRest(asm, to, from));
+  emitStepsOf(asm, rcx, elements.perWord);
   for (const [k, column] of emitTranspose8(asm).entries()) {
     if (k > 0) {
       asm.cmp(rcx, k);
@@ -168,3 +204,31 @@ function emitTranspose8(asm: Assembler): Vector[] {
   }
   return Array.from({ length: lanes }, (_, i) => ymm(8 + i));
 }
+
+/** Elements in a row or column of k become the steps that pack them, `perWord` of them a word. */
+export function emitStepsOf(asm: Assembler, elements: Gpr, perWord: 1 | 2): void {
+  if (perWord === 1) return;
+  asm.add(elements, 1);
+  asm.shr(elements, 1);
+}
+
+const transposedFloats: TransposedElements = {
+  perWord: 1,
+  load: (asm, to, from) => asm.vmovups(to, from),
+  selectRest(asm) {
+    asm.lea(r8, at(r9, tableOnes * 4));
+    asm.shl(rcx, 2);
+    asm.sub(r8, rcx);
+    asm.vmovups(ymm(15), at(r8));
+    asm.shr(rcx, 2);
+  },
+  loadRest: (asm, to, from) => asm.vmaskmovps(to, ymm(15), from),
+};
+
+export const floatPacking: Packing = {
+  elementBytes: 4,
+  copyWhole: emitCopyWhole,
+  copyFour: emitCopyFour,
+  copyPart: emitCopyPart,
+  transpose: (asm, width) => emitTransposeWith(asm, width, transposedFloats),
+};

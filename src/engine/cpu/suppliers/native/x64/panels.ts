@@ -21,7 +21,6 @@ import {
   rsi,
   rsp,
 } from './operands.js';
-import { emitCopyFour, emitCopyPart, emitCopyWhole, emitTranspose } from './packing.js';
 import { tileColumns, type VectorSet } from './vector-set.js';
 
 /** Arguments that a subroutine keeps on the stack. */
@@ -42,13 +41,14 @@ export function emitTileRows(asm: Assembler, set: VectorSet, rows: Gpr, rest: Gp
 }
 
 /**
- * Packs rdi, rows rsi bytes apart, to rdx in panels of the tiles' rows: rcx depth, r8 rows of A; r10 is not 0 if A is
+ * Packs rdi, rows rsi bytes apart, to rdx in panels of the tiles' rows: rcx depth, r8 rows of A, panels r11 bytes long; r10 is not 0 if A is
  * stored (K,M). Keeps rbx, rbp and r12 to r15.
  *
  * @param table of ones and zeros, as packing.ts needs it
  */
 export function emitPanelsOfA(asm: Assembler, set: VectorSet, table: Label): void {
   const width = set.packedRows;
+  const { elementBytes } = set.packing;
   const [copyPart, transpose] = [new Label(), new Label()];
   const [next, stored, advance] = [new Label(), new Label(), new Label()];
   emitKeepArguments(asm);
@@ -59,7 +59,7 @@ export function emitPanelsOfA(asm: Assembler, set: VectorSet, table: Label): voi
   emitPackingArguments(asm, table, rbx);
   asm.call(copyPart);
   asm.mov(rax, rbx);
-  asm.shl(rax, 2);
+  asm.shl(rax, Math.log2(elementBytes));
   asm.jmp(advance);
   asm.bind(stored);
   for (let first = 0; first < set.tileRows; first += 8) {
@@ -76,22 +76,22 @@ export function emitPanelsOfA(asm: Assembler, set: VectorSet, table: Label): voi
   asm.imul(rax, r13);
   asm.bind(advance);
   asm.add(r12, rax);
-  asm.imul(rax, kept.depth, width * 4);
-  asm.add(r14, rax);
+  asm.add(r14, kept.panelBytes);
   asm.sub(r15, rbx);
   asm.j('g', next);
   emitDropArguments(asm);
   asm.align(16);
   asm.bind(copyPart);
-  emitCopyPart(asm, width);
+  set.packing.copyPart(asm, width);
   asm.align(16);
   asm.bind(transpose);
-  emitTranspose(asm, width);
+  set.packing.transpose(asm, width);
 }
 
 /** As `emitPanelsOfA`: r8 columns of B in panels r11 bytes apart; r10 is not 0 if B is stored (N,K). */
 export function emitPanelsOfB(asm: Assembler, set: VectorSet, table: Label): void {
   const width = tileColumns(set);
+  const { elementBytes } = set.packing;
   const [copyFour, copyWhole, copyPart, transpose] = Array.from({ length: 4 }, () => new Label()) as [
     ...[Label, Label, Label, Label],
   ];
@@ -106,7 +106,7 @@ export function emitPanelsOfB(asm: Assembler, set: VectorSet, table: Label): voi
   asm.j('l', one);
   emitPackingArguments(asm, table, kept.panelBytes);
   asm.call(copyFour);
-  asm.add(r12, 4 * width * 4);
+  asm.add(r12, 4 * width * elementBytes);
   asm.mov(rax, kept.panelBytes);
   asm.shl(rax, 2);
   asm.add(r14, rax);
@@ -118,7 +118,7 @@ export function emitPanelsOfB(asm: Assembler, set: VectorSet, table: Label): voi
   asm.cmp(r15, width);
   asm.j('l', part);
   asm.call(copyWhole);
-  asm.mov(rax, width * 4);
+  asm.mov(rax, width * elementBytes);
   asm.jmp(advance);
   asm.bind(part);
   asm.call(copyPart);
@@ -141,15 +141,10 @@ export function emitPanelsOfB(asm: Assembler, set: VectorSet, table: Label): voi
   asm.j('g', next);
   asm.bind(done);
   emitDropArguments(asm);
-  for (const [label, emit] of [
-    [copyFour, emitCopyFour],
-    [copyWhole, emitCopyWhole],
-    [copyPart, emitCopyPart],
-    [transpose, emitTranspose],
-  ] as const) {
+  for (const [name, label] of Object.entries({ copyFour, copyWhole, copyPart, transpose })) {
     asm.align(16);
     asm.bind(label);
-    emit(asm, width);
+    set.packing[name as 'copyFour' | 'copyWhole' | 'copyPart' | 'transpose'](asm, width);
   }
 }
 

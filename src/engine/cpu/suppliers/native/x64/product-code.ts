@@ -5,10 +5,10 @@ import { Label } from './code.js';
 import { Frame } from './frame.js';
 import { emitMultiply, multiplyParameters } from './multiply.js';
 import { type Memory, r8, r10, r11, r15, rcx, rdi, rdx, rsi } from './operands.js';
-import { tableOnes } from './packing.js';
+import { emitStepsOf, tableOnes } from './packing.js';
 import { emitPanelsOfA, emitPanelsOfB } from './panels.js';
 import { emitTile } from './tile.js';
-import { tileColumns, type VectorSet } from './vector-set.js';
+import { elementsPerWord, tileColumns, type VectorSet } from './vector-set.js';
 
 export interface ProductCode {
   readonly code: Uint8Array;
@@ -67,12 +67,14 @@ function emitPrepare(asm: Assembler, set: VectorSet, packB: Label): void {
   asm.mov(rdi, b);
   asm.mov(rdx, prepared);
   asm.mov(rcx, K);
+  asm.mov(r11, rcx);
+  emitStepsOf(asm, r11, elementsPerWord(set));
+  asm.imul(r11, r11, tileColumns(set) * 4);
   asm.mov(r10, transposeB);
   asm.mov(rsi, N);
   asm.test(r10, r10);
   asm.cmov('ne', rsi, rcx);
-  asm.shl(rsi, 2);
-  asm.imul(r11, rcx, tileColumns(set) * 4);
+  asm.shl(rsi, Math.log2(set.packing.elementBytes));
   asm.call(packB);
   asm.bind(done);
   frame.leave();

@@ -1,7 +1,7 @@
 /**
  * The inner loop of products: a tile of C stays in registers while k runs over a packed panel of A and one of B. Each
- * element is one chain of fused multiply-adds in rising k, whatever the registers' width, so that every vector set gives
- * the same bits.
+ * element is one chain of fused multiply-adds in rising k, whatever the registers' width, so that every vector set of an
+ * element type gives the same bits.
  */
 import type { Assembler } from './assembler.js';
 import { Label } from './code.js';
@@ -18,13 +18,13 @@ export const tileFlags = {
   part: 4,
 } as const;
 
-/** Steps of k between two jumps of the inner loop. */
+/** Steps between two jumps of the inner loop. */
 const unrolled = 4;
 
 /**
  * A subroutine that computes C (rows, columns of the set).
  *
- * Takes rdi panel of A, rsi panel of B, rcx depth (may be 0), rdx C, r8 bytes from a row of C to the next, r9 flags, r10
+ * Takes rdi panel of A, rsi panel of B, rcx steps (may be 0), rdx C, r8 bytes from a row of C to the next, r9 flags, r10
  * bias of these columns, r11 the set's selection of columns. Changes rax, rcx, rdx, rsi, rdi, flags and vector registers.
  */
 export function emitTile(asm: Assembler, set: VectorSet, rows: number, ahead: Memory): void {
@@ -50,7 +50,7 @@ export function emitTile(asm: Assembler, set: VectorSet, rows: number, ahead: Me
     for (let r = 0; r < rows; r++) {
       const copy = copies[r % copies.length]!;
       asm.vbroadcastss(copy, at(rdi, (k * set.packedRows + r) * 4));
-      for (const [v, vector] of b.entries()) asm.vfmadd231ps(sum(r, v), copy, vector);
+      for (const [v, vector] of b.entries()) set.multiplyAdd(asm, sum(r, v), copy, vector);
     }
   };
   const advance = (steps: number) => {

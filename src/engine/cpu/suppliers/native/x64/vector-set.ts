@@ -1,21 +1,25 @@
 /**
  * What differs between AVX2 and AVX-512 in a tile of C: width and number of the registers, how many rows of C they
- * hold, and how a part of a vector is loaded and stored at the last columns.
+ * hold, how a part of a vector is loaded and stored at the last columns, and of what type the elements are that are
+ * multiplied.
  */
 import type { Assembler } from './assembler.js';
 import { at, type Gpr, type Memory, mask, rax, rcx, type Vector, type VectorBytes, vector } from './operands.js';
+import { floatPacking, type Packing } from './packing.js';
+import { pairPacking } from './packing-pairs.js';
 
 /** Vectors side by side in a row of a tile. */
 export const vectorsPerRow = 2;
 
 export interface VectorSet {
-  readonly name: 'AVX2' | 'AVX-512';
+  readonly name: 'AVX2' | 'AVX-512' | 'AVX512-BF16';
   readonly bytes: VectorBytes;
   readonly registers: number;
   /** Most rows of a tile of C. */
   readonly tileRows: number;
-  /** Floats from one k to the next in a packed panel of A, at least the rows of a tile. */
+  /** 32-bit words from one step to the next in a packed panel of A, at least the rows of a tile. */
   readonly packedRows: number;
+  readonly packing: Packing;
   /** Whether a tile that reaches over the last column needs code of its own. */
   readonly partsApart: boolean;
   /**
@@ -27,6 +31,8 @@ export interface VectorSet {
    */
   selectColumns(asm: Assembler, columns: Gpr, ones: Gpr, which: Gpr): void;
   zero(asm: Assembler, to: Vector): void;
+  /** to += left·right of the elements in each word, in their order, each sum rounded. */
+  multiplyAdd(asm: Assembler, to: Vector, left: Vector, right: Vector): void;
   /** Loads or stores vector v of a row, or what exists of it if `part`; `spare` may be overwritten. */
   load(asm: Assembler, to: Vector, from: Memory, v: number, part: boolean, which: Gpr, spare: Vector): void;
   store(asm: Assembler, to: Memory, from: Vector, v: number, part: boolean, which: Gpr, spare: Vector): void;
@@ -43,6 +49,7 @@ export const avx2: VectorSet = {
   registers: 16,
   tileRows: 6,
   packedRows: 6,
+  packing: floatPacking,
   partsApart: true,
   selectColumns(asm, columns, ones, which) {
     // The words from here on: ones for the columns that exist, then zeros.
@@ -52,6 +59,7 @@ export const avx2: VectorSet = {
     asm.sub(which, columns);
   },
   zero: (asm, to) => asm.vxorps(to, to, to),
+  multiplyAdd: (asm, to, left, right) => asm.vfmadd231ps(to, left, right),
   load(asm, to, from, v, part, which, spare) {
     if (!part) return asm.vmovups(to, from);
     asm.vmovups(spare, at(which, v * 32));
@@ -71,6 +79,7 @@ export const avx512: VectorSet = {
   registers: 32,
   tileRows: 13,
   packedRows: 16,
+  packing: floatPacking,
   partsApart: false,
   selectColumns(asm, columns) {
     const most = tileColumns(avx512);
@@ -86,9 +95,23 @@ export const avx512: VectorSet = {
     asm.kmovw(mask(2), rax);
   },
   zero: (asm, to) => asm.vpxord(to, to, to),
+  multiplyAdd: (asm, to, left, right) => asm.vfmadd231ps(to, left, right),
   load: (asm, to, from, v) => asm.vmovups(to, from, { mask: mask(1 + v), zeroing: true }),
   store: (asm, to, from, v) => asm.vmovups(to, from, { mask: mask(1 + v) }),
 };
+
+/** Operands in bfloat16, C and the sums in float32. */
+export const avx512Bf16: VectorSet = {
+  ...avx512,
+  name: 'AVX512-BF16',
+  packing: pairPacking,
+  multiplyAdd: (asm, to, left, right) => asm.vdpbf16ps(to, left, right),
+};
+
+/** Elements of A or B in a 32-bit word of a packed panel, one of each row or column and each step. */
+export function elementsPerWord({ packing }: VectorSet): 1 | 2 {
+  return packing.elementBytes === 2 ? 2 : 1;
+}
 
 /** Register `number` of the set's width. */
 export function registerOf({ bytes }: VectorSet, number: number): Vector {
