@@ -71,7 +71,7 @@ export function guardedMemory(instructionSet: InstructionSet, megabytes = 16, fi
 /** Numbers in [-1, 1) that are the same in every run. */
 export function uniform(count: number, seed = 1): Float32Array {
   let state = seed >>> 0;
-  return Float32Array.from({ length: count }, () => {
+  return new Float32Array(count).map(() => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 31 - 1;
   });

@@ -24,23 +24,25 @@ export function fusedMultiplyAdd(a: number, b: number, c: number): number {
   return Math.fround(double[0]);
 }
 
+const leastNormal = 2 ** -126;
+
 /** As `fusedMultiplyAdd`, numbers below the least normal one taken, and given, for 0. */
 export function flushingMultiplyAdd(a: number, b: number, c: number): number {
   return flushed(fusedMultiplyAdd(flushed(a), flushed(b), flushed(c)));
 }
 
 function flushed(x: number): number {
-  return Math.abs(x) < 2 ** -126 ? x * 0 : x;
+  return x < leastNormal && x > -leastNormal ? x * 0 : x;
 }
 
 /** The upper halves of floats. */
 export function upperHalves(values: Float32Array): Uint16Array {
-  return Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (word) => word >>> 16);
+  return new Uint16Array(new Uint32Array(values.buffer, values.byteOffset, values.length).map((word) => word >>> 16));
 }
 
 /** Floats whose upper halves are given and whose lower ones are zero: numbers of bfloat16. */
 export function ofUpperHalves(halves: Uint16Array): Float32Array {
-  return new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer);
+  return new Float32Array(new Uint32Array(halves).map((half) => half << 16).buffer);
 }
 
 export interface ProductCase {

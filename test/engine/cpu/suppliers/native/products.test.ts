@@ -21,6 +21,18 @@ interface Case extends ProductCase {
   readonly prepared?: boolean;
   /** Rows of C whose elements are compared: every one, or every so many. */
   readonly every?: number;
+  /** Others than random ones. */
+  readonly operands?: { readonly a: Float32Array; readonly b: Float32Array };
+}
+
+/** What a product was made of, copied, and its result. */
+interface Multiplied {
+  readonly side: Side;
+  readonly a: Float32Array;
+  readonly b: Float32Array;
+  readonly row: Float32Array;
+  readonly before: Float32Array;
+  readonly c: Float32Array;
 }
 
 for (const operands of ['float32', 'bf16'] as const) {
@@ -34,7 +46,25 @@ function testProducts(set: GeneratedSet): void {
 
   /** The product with its operands at either end of guarded memory, each element compared bit by bit. */
   function check(product: Case): void {
-    for (const side of ['start', 'end'] as const) multiply(product, side);
+    const { N } = product;
+    const found = (['start', 'end'] as const).map((side) => multiply(product, side));
+    for (const [at, expected] of expectedElements(product, found[0]!)) {
+      for (const { side, c } of found) {
+        if (Object.is(c[at], expected)) continue;
+        const what = JSON.stringify({ ...product, side });
+        expect.fail(`${what}: element (${Math.floor(at / N)},${at % N}) is ${c[at]} and not ${expected}`);
+      }
+    }
+  }
+
+  /** Every element that is compared, by its place in C. */
+  function* expectedElements(product: Case, { a, b, row, before }: Multiplied): Iterable<[number, number]> {
+    const { M, N, bias, accumulate = false, every = 1 } = product;
+    for (let at = 0; at < M * N; at += every) {
+      const [i, j] = [Math.floor(at / N), at % N];
+      const start = startOf(accumulate ? before[at]! : null, bias ? row[j]! : null);
+      yield [at, chainOf(product, a, b, i, j, start, operandsOf(set))];
+    }
   }
 
   const shapesNear = (
@@ -96,8 +126,10 @@ function testProducts(set: GeneratedSet): void {
     const special = [0, -0, 1, -1, Number.NaN, Infinity, -Infinity, 1e-40, -3e38, 3e38];
     const pick = (count: number, step: number) =>
       Float32Array.from({ length: count }, (_, i) => special[(i * step + (i >> 3)) % special.length]!);
-    const product = { transposeA: false, transposeB: false, M: 15, N: 37, K: 3, bias: true };
-    multiply(product, 'end', { a: pick(15 * 3, 3), b: pick(3 * 37, 7) });
+    check({
+      ...{ transposeA: false, transposeB: false, M: 15, N: 37, K: 3, bias: true },
+      operands: { a: pick(15 * 3, 3), b: pick(3 * 37, 7) },
+    });
   });
 }
 
@@ -109,8 +141,8 @@ function productsOf(set: GeneratedSet) {
     (size) => new GuardedMemory(size * mebi),
   ) as [...[GuardedMemory, GuardedMemory, GuardedMemory, GuardedMemory, GuardedMemory, GuardedMemory]];
 
-  return (product: Case, side: Side, operands?: { a: Float32Array; b: Float32Array }): void => {
-    const { transposeA, transposeB, M, N, K, bias, accumulate = false, prepared = false, every = 1 } = product;
+  return (product: Case, side: Side): Multiplied => {
+    const { transposeA, transposeB, M, N, K, bias, accumulate = false, prepared = false, operands } = product;
     const a = placeOperand(elements, memoryA, operands?.a ?? uniform(M * K, M + 7 * K), side);
     const b = placeOperand(elements, memoryB, operands?.b ?? uniform(K * N, N + 13 * K), side);
     const c = memoryC.floats(M * N, side);
@@ -143,15 +175,8 @@ function productsOf(set: GeneratedSet) {
       depth,
       flags,
     );
-    for (let at = 0; at < M * N; at += every) {
-      const [i, j] = [Math.floor(at / N), at % N];
-      const start = startOf(accumulate ? before[at]! : null, bias ? row.values[j]! : null);
-      const expected = chainOf(product, a.values, b.values, i, j, start, elements);
-      if (!Object.is(c.values[at], expected)) {
-        const what = JSON.stringify({ ...product, side });
-        expect.fail(`${what}: element (${i},${j}) is ${c.values[at]} and not ${expected}`);
-      }
-    }
+    const copies = { a: a.values.slice(), b: b.values.slice(), row: row.values.slice(), c: c.values.slice() };
+    return { side, before, ...copies };
   };
 }
 
