@@ -63,7 +63,7 @@ const generatedSets = ['float32', 'bf16'].flatMap((operands) => generationSuppor
 function suppliers() {
   const rivals = libraryProducts(memory);
   const oneDnn = installedLibraries().find(({ library }) => library === 'onednn');
-  const inBf16 = () => openLibrary('onednn', oneDnn.path).products(kernels, memory);
+  const inBf16 = () => openLibrary('onednn', oneDnn.path).products(loadKernels(memory), memory);
   return [
     ...generatedSets.map((set) => [`native ${set}`, generatedProducts(set, memory)]),
     ...rivals,
@@ -114,7 +114,7 @@ function timeProducts() {
   for (const set of [avx2, avx512, avx512Bf16].filter(({ name }) => generatedSets.includes(name))) {
     console.log(`${set.name} multiply-adds from registers: ${peak(set).toFixed(1)} GFLOP/s`);
   }
-  console.log(`\nGFLOP/s${' '.repeat(29)}${list.map(([name]) => name.padStart(18)).join('')}`);
+  console.log(`\nGFLOP/s${' '.repeat(29)}${list.map(([name]) => name.padStart(20)).join('')}`);
   for (const [weights, transA, transB, M, N, K] of products) {
     const [c, prepared, scratch] = [32 * MiB, 48 * MiB, 64 * MiB];
     const operands = { float32: [0, 16 * MiB], bf16: [8 * MiB, 24 * MiB] };
@@ -135,7 +135,7 @@ function timeProducts() {
     });
     const times = bestInTurns(Math.ceil(1e8 / flops), runs);
     const shape = `(${M},${K})${transA ? 'ᵀ' : ''}·(${K},${N})${transB ? 'ᵀ' : ''}${weights ? ' prepared' : ''}`;
-    console.log(shape.padEnd(36) + times.map((ms) => (flops / ms / 1e6).toFixed(1).padStart(18)).join(''));
+    console.log(shape.padEnd(36) + times.map((ms) => (flops / ms / 1e6).toFixed(1).padStart(20)).join(''));
   }
 }
 

@@ -61,6 +61,7 @@ function openOneDnn(library) {
 
 function productsOf(gemm, base) {
   return {
+    operands: 'float32',
     preparedBytes: () => 0,
     multiply: (transA, transB, M, N, K, a, b, c) =>
       gemm(transA, transB, M, N, K, base + a, transA ? M : K, base + b, transB ? K : N, base + c),
