@@ -8,7 +8,7 @@ export default defineConfig({
     pool: 'forks',
     // Tests train on several threads themselves.
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

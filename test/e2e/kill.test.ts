@@ -25,7 +25,7 @@ let data: string;
 let folder: string;
 beforeAll(async () => {
   // More captions to validate than to train on, so that kills fall into validations too.
-  data = await writeData({ captions: 60, valCaptions: 120 });
+  data = await writeData({ captions: 60, valCaptions: 90 });
   folder = temporaryFolder();
 });
 afterAll(() => {
@@ -99,7 +99,7 @@ function counts(dir: string) {
 it(
   `${kills} kills at random moments change no bit, no validation, no best checkpoint and no line of the log`,
   async () => {
-    const sets = ['train.epochs=30', 'train.optimizer.learningRate=0.003', 'checkpoint={everySteps: 3, keep: 2}'];
+    const sets = ['train.epochs=15', 'train.optimizer.learningRate=0.004', 'checkpoint={everySteps: 3, keep: 2}'];
     const config = smallConfig(data, sets);
     const whole = join(folder, 'whole');
     const start = performance.now();
@@ -108,9 +108,9 @@ it(
     const expected = resultOf(whole);
     // Many validations are better than all before them, and the last ones are not.
     const best = bestCheckpoint(whole)?.state.step;
-    expect(best).toBeGreaterThan(100);
-    expect(best).toBeLessThan(300);
-    expect(counts(whole)).toEqual({ lines: 360, steps: 300, validations: 30, captions: 30 });
+    expect(best).toBeGreaterThan(30);
+    expect(best).toBeLessThan(150);
+    expect(counts(whole)).toEqual({ lines: 180, steps: 150, validations: 15, captions: 15 });
 
     const random = xoroshiro128plus(231);
     const killed: Record<string, number> = {};

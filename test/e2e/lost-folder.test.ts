@@ -73,7 +73,9 @@ it('a process whose folder is moved away ends with one message and exit code 1, 
   const other = join(folder, 'another');
   await trainUntil({ afterStep: 2 }, other, { config: smallConfig(data, ['train.seed=7']) });
   const dir = join(folder, 'process');
-  const config = smallConfig(data, ['checkpoint={everySteps: 3, keep: 2}', 'train.epochs=300']);
+  // Endless, so that it is still running whenever its folder is moved; its end is set afterwards.
+  const endless = ['checkpoint={everySteps: 3, keep: 2}', 'train.epochs=100000'];
+  const config = smallConfig(data, endless);
   const train = new Train(newRun(config, dir));
   await train.until(() => loggedSteps(dir) > 0);
   renameSync(dir, `${dir}-moved`);
@@ -84,8 +86,9 @@ it('a process whose folder is moved away ends with one message and exit code 1, 
   expect(stderr).toMatch(/^recap: Stopped after step \d+, because the run folder /m);
   expect(contents(dir)).toEqual(before);
 
-  await resumeRun(`${dir}-moved`, [], watched().options);
+  const end = `train.epochs=${Math.ceil(loggedSteps(`${dir}-moved`) / 4) + 1}`;
+  await resumeRun(`${dir}-moved`, [end], watched().options);
   const whole = join(folder, 'whole');
-  await startRun(config, whole, watched().options);
+  await startRun(smallConfig(data, [...endless, end]), whole, watched().options);
   expect(resultOf(`${dir}-moved`)).toEqual(resultOf(whole));
 });

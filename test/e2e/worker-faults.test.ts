@@ -63,24 +63,20 @@ async function trainWith(faults: readonly Fault[], dir = newFolder(), sets: read
 
 describe('a worker that fails once', () => {
   it.each([
-    ['gradients', 'throw', 'thrown on purpose', []],
-    ['gradients', 'exit', 'worker exited with code: 1', []],
-    ['gradients', 'hang', 'no answer within 5 s', ['train.taskSeconds=5']],
-    ['loss', 'throw', 'thrown on purpose', []],
-    ['loss', 'exit', 'worker exited with code: 1', []],
-    ['captions', 'throw', 'thrown on purpose', []],
-    ['captions', 'exit', 'worker exited with code: 1', []],
-  ] as const)(
-    'at a task of %s (%s): the bits stay the same, and it is told and logged',
-    async (task, how, why, sets) => {
-      const { dir, warnings, logged } = await trainWith([{ task, at: 2, how }], newFolder(), sets);
-      expect(resultOf(dir)).toEqual(undisturbed);
-      const fault = `a worker failed (${task}): ${why}; the task runs again on a fresh worker`;
-      expect(warnings).toEqual([fault]);
-      // The first step, or the step after the first validation.
-      expect(logged).toEqual([{ type: 'fault', step: task === 'gradients' ? 1 : 5, fault }]);
-    },
-  );
+    ['gradients', 'throw', 'thrown on purpose'],
+    ['gradients', 'exit', 'worker exited with code: 1'],
+    ['loss', 'throw', 'thrown on purpose'],
+    ['loss', 'exit', 'worker exited with code: 1'],
+    ['captions', 'throw', 'thrown on purpose'],
+    ['captions', 'exit', 'worker exited with code: 1'],
+  ] as const)('at a task of %s (%s): the bits stay the same, and it is told and logged', async (task, how, why) => {
+    const { dir, warnings, logged } = await trainWith([{ task, at: 2, how }]);
+    expect(resultOf(dir)).toEqual(undisturbed);
+    const fault = `a worker failed (${task}): ${why}; the task runs again on a fresh worker`;
+    expect(warnings).toEqual([fault]);
+    // The first step, or the step after the first validation.
+    expect(logged).toEqual([{ type: 'fault', step: task === 'gradients' ? 1 : 5, fault }]);
+  });
 
   it('out of memory, in gradients and in the midst of an update', () => {
     for (const fault of [
@@ -112,41 +108,50 @@ describe('a worker that fails once', () => {
 
 describe('an update that breaks off', () => {
   const whens = ['saved', 'half', 'written', 'done'] as const;
-  const cases = whens.flatMap((when) => ([0, 1] as const).map((chunk) => [when, chunk] as const));
 
-  it.each(cases)(
-    'with a chunk %s (chunk %i of a range) is finished by another worker to the bit',
-    async (when, chunk) => {
-      // Both ranges of one update, and one of a later one, so that moments that were restored are used again.
-      const faults = [3, 4, 9].map((at): Fault => ({ task: 'update', at, how: 'exit', chunk, when }));
-      const { dir, warnings } = await trainWith(faults);
-      expect(warnings).toEqual(faults.map(() => expect.stringContaining('a worker failed (update): worker exited')));
-      expect(resultOf(dir)).toEqual(undisturbed);
-    },
-  );
+  it.each(whens)('with a chunk %s is finished by another worker to the bit', async (when) => {
+    // Both ranges of two updates, in either chunk, so that moments that were restored are used again.
+    const faults = [3, 4, 9, 10].map((at, i): Fault => ({ task: 'update', at, how: 'exit', chunk: i % 2, when }));
+    const { dir, warnings } = await trainWith(faults);
+    expect(warnings).toEqual(faults.map(() => expect.stringContaining('a worker failed (update): worker exited')));
+    expect(resultOf(dir)).toEqual(undisturbed);
+  });
 
-  it.each(whens)('in micro-steps, with a chunk %s, accumulates and averages the same to the bit', async (when) => {
+  it('in micro-steps accumulates and averages the same to the bit', async () => {
     const sets = ['train.accumulate=3', 'train.batchSize=2', 'train.ema=0.9', 'train.clip={norm: 3}'];
     const dir = newFolder();
     await startRun(smallConfig(data, ['train.epochs=2', ...sets]), dir, watched().options);
-    // A step has two accumulations and an update, of two ranges each: the first accumulation, the second, and the update.
-    const faults = [1, 4, 7, 12, 16].map((at): Fault => ({ task: 'update', at, how: 'exit', chunk: 1, when }));
-    const broken = await trainWith(faults, newFolder(), sets);
-    expect(broken.logged).toHaveLength(faults.length);
-    expect(resultOf(broken.dir)).toEqual(resultOf(dir));
+    for (const when of whens) {
+      // A step has two accumulations and an update, of two ranges each: the first accumulation, the second, and the update.
+      const faults = [1, 4, 7, 12, 16].map((at): Fault => ({ task: 'update', at, how: 'exit', chunk: 1, when }));
+      const broken = await trainWith(faults, newFolder(), sets);
+      expect(broken.logged, when).toHaveLength(faults.length);
+      expect(resultOf(broken.dir), when).toEqual(resultOf(dir));
+    }
   });
 
-  it('twice at the same chunk, in float64, by errors and by a hang', async () => {
+  it('twice at the same chunk, in float64, by errors', async () => {
     const dir = newFolder();
     await startRun(smallConfig(data, ['train.epochs=2', 'engine=reference']), dir, watched().options);
-    const faults: Fault[] = [
-      { task: 'update', at: 3, how: 'throw', chunk: 1, when: 'half' },
-      { task: 'update', at: 5, how: 'throw', chunk: 1, when: 'half' },
-      { task: 'update', at: 9, how: 'hang', chunk: 0, when: 'half' },
-    ];
-    const broken = await trainWith(faults, newFolder(), ['engine=reference', 'train.taskSeconds=5']);
-    expect(broken.logged).toHaveLength(3);
+    const faults = [3, 5].map((at): Fault => ({ task: 'update', at, how: 'throw', chunk: 1, when: 'half' }));
+    const broken = await trainWith(faults, newFolder(), ['engine=reference']);
+    expect(broken.logged).toHaveLength(2);
     expect(resultOf(broken.dir)).toEqual(resultOf(dir));
+  });
+});
+
+describe('a worker that hangs', () => {
+  it.each([
+    ['gradients', { task: 'gradients', at: 2, how: 'hang' }],
+    ['an update', { task: 'update', at: 5, how: 'hang', chunk: 0, when: 'half' }],
+  ] as const)('in %s is given up after train.taskSeconds, and the bits stay the same', async (_where, fault) => {
+    const { dir, warnings } = await trainWith([fault], newFolder(), ['train.taskSeconds=5']);
+    expect(warnings).toContain(
+      `a worker failed (${fault.task}): no answer within 5 s; the task runs again on a fresh worker`,
+    );
+    // On a busy machine a task may be late that does not hang.
+    for (const each of warnings) expect(each).toContain('no answer within 5 s');
+    expect(resultOf(dir)).toEqual(undisturbed);
   });
 });
 

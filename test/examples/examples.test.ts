@@ -10,7 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function example(name: string): string[] {
   const words = [`examples/${name}.mjs`, ...(name === 'training-loop' ? [] : [join(folder, name)])];
-  const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 110_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 250_000 });
   expect(stderr).toBe('');
   expect(status).toBe(0);
   return stdout.trimEnd().split('\n');

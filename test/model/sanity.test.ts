@@ -91,6 +91,16 @@ function packed(shard: Shard): StepPlan {
   return packedPlan(shardTokens(shard));
 }
 
+const memorising = new Set<string>();
+
+/** Whether no captioner before was the same in all but its title. */
+function isNew({ title: _, ...shape }: CaptionerShape & { readonly title: string }): boolean {
+  const text = JSON.stringify(Object.entries({ layers: 1, residual: false, ...shape }).sort());
+  if (memorising.has(text)) return false;
+  memorising.add(text);
+  return true;
+}
+
 function gradientOf(memory: SharedMemory) {
   return trainedView(memory, memory.slots[0]!);
 }
@@ -150,22 +160,22 @@ describe.each(shapes)('a captioner with an $title', (shape) => {
     expect([...W_proj!].some((value) => value !== 0)).toBe(true);
   });
 
-  it('memorises six toy captions', async () => {
-    const larger = {
-      ...shape,
-      dropout: noDropout,
-      labelSmoothing: 0,
-      standardize: false,
-      hiddenDim: 24,
-      wordDim: shape.tieEmbeddings ? 24 : 12,
-      vocabSize: 12,
-    };
+  const larger = {
+    ...shape,
+    dropout: noDropout,
+    labelSmoothing: 0,
+    standardize: false,
+    hiddenDim: 24,
+    wordDim: shape.tieEmbeddings ? 24 : 12,
+    vocabSize: 12,
+  };
+  const memorises = async () => {
     const shard = raggedShard(larger, 6);
     const { memory, engine, gradients, loss, start, step } = reference(larger, 6);
     const plan = packed(shard);
     const [beta1, beta2] = [0.9, 0.999];
     for (let t = 1; t <= 300; t++) {
-      await lossOf(gradients, shard, plan);
+      if ((await lossOf(gradients, shard, plan)) / 6 < 0.05) break;
       const stepSize = (0.02 * Math.sqrt(1 - beta2 ** t)) / (1 - beta1 ** t);
       const adam = { rule: 'adam', stepSize, beta1, beta2, epsilon: 1e-8 } as const;
       const step = { ...adam, ...noDecay, divisor: 6, limit: Number.POSITIVE_INFINITY };
@@ -179,7 +189,8 @@ describe.each(shapes)('a captioner with an $title', (shape) => {
       const truth = [...shard.captions.subarray(r * 6 + 1, (r + 1) * 6)].filter((word) => word !== 0);
       expect(caption!.words).toEqual(truth);
     });
-  });
+  };
+  if (isNew(larger)) it('memorises six toy captions', memorises);
 
   it('has as many parameters as its formula says', () => {
     const { featureDim: D, wordDim: W, hiddenDim: H, vocabSize: V, layers = 1, tieEmbeddings, imageTo } = shape;

@@ -15,7 +15,7 @@ export function recap(words: readonly string[], folder?: string): CommandOutcome
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...words], {
     encoding: 'utf8',
     cwd: folder,
-    timeout: 100_000,
+    timeout: 250_000,
   });
   return { status, stdout, stderr };
 }

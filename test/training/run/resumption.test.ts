@@ -426,11 +426,9 @@ describe('a run that goes on', () => {
 describe('--resume auto', () => {
   it('starts the run, goes on with it as often as it is called, and does nothing when it is complete', async () => {
     const dir = join(folder, 'auto');
-    const words = [
-      ...newRun(smallConfig(data, ['train.epochs=40', 'checkpoint.everySteps=5']), dir),
-      '--resume',
-      'auto',
-    ];
+    // Endless, so that it is still running whenever the signal comes; its end is set once it has been stopped.
+    const sets = ['train.epochs=100000', 'checkpoint.everySteps=5'];
+    const words = [...newRun(smallConfig(data, sets), dir), '--resume', 'auto'];
     const stopped: number[] = [];
     for (const signal of ['SIGTERM', 'SIGKILL', 'SIGINT'] as const) {
       const train = new Train(words);
@@ -440,9 +438,13 @@ describe('--resume auto', () => {
       stopped.push((await train.ended).status ?? -1);
     }
     expect(stopped).toEqual([143, -1, 130]);
-    expect(await new Train(words).ended).toMatchObject({ status: 0, stderr: '' });
+    const epochs = Math.ceil(loggedSteps(dir) / 4) + 1;
+    words.push('--set', `train.epochs=${epochs}`);
+    const last = await new Train(words).ended;
+    expect(last).toMatchObject({ status: 0, stderr: '' });
+    expect(last.stdout).toContain(`changed: train.epochs: 100000 → ${epochs}\n`);
     const whole = join(folder, 'auto-whole');
-    await startRun(smallConfig(data, ['train.epochs=40', 'checkpoint.everySteps=5']), whole, watched().options);
+    await startRun(smallConfig(data, [...sets, `train.epochs=${epochs}`]), whole, watched().options);
     expect(resultOf(dir)).toEqual(resultOf(whole));
 
     const files = () =>
@@ -454,7 +456,7 @@ describe('--resume auto', () => {
     const before = files();
     const { status, stdout, stderr } = await new Train(words).ended;
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toContain(`The run in ${dir} is complete: all 160 steps are done.`);
+    expect(stdout).toContain(`The run in ${dir} is complete: all ${4 * epochs} steps are done.`);
     expect(files()).toEqual(before);
   }, 600_000);
 
