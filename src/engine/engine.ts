@@ -22,6 +22,8 @@ export interface RunRequest {
   readonly parameters?: ParameterValues;
   /** Addresses of the random numbers that the program uses; none where it is to use none. */
   readonly draws?: Draws | undefined;
+  /** Names of the results that are read; all by default. An engine may leave out the others. */
+  readonly wanted?: ReadonlySet<string>;
 }
 
 export interface RunResult {

@@ -96,7 +96,7 @@ export class CpuExecutable implements Executable {
     });
   }
 
-  run({ shard: index, plan, inputs, draws, parameters = 'live' }: RunRequest): RunResult {
+  run({ shard: index, plan, inputs, draws, parameters = 'live', wanted }: RunRequest): RunResult {
     const shard = this.shards[index]!;
     if (plan.steps === 0) return this.runOnNothing(shard);
     const { arena, slots, tables, scratch } = shard;
@@ -127,9 +127,9 @@ export class CpuExecutable implements Executable {
     const { gradients, tensors } = this.program.run(ops, this.parameters[parameters]!, Object.fromEntries(given));
     this.copiedPacks = ops.copiedPacks;
     if (gradients) this.finishGradients(shard, gradients);
-    const results = Object.entries(tensors ?? {}).map(
-      ([name, tensor]) => [name, this.read(ops.plain(tensor))] as const,
-    );
+    const results = Object.entries(tensors ?? {})
+      .filter(([name]) => wanted?.has(name) ?? true)
+      .map(([name, tensor]) => [name, this.read(ops.plain(tensor))] as const);
     return { loss: ops.loss, tensors: Object.fromEntries(results) };
   }
 

@@ -15,6 +15,8 @@ const diversity = 0.5;
 interface Hypothesis {
   readonly words: readonly number[];
   readonly logProbability: number;
+  /** Where the model looked at each word; empty where that is not known. */
+  readonly looks: readonly Float32Array[];
 }
 
 /** A hypothesis one word longer. */
@@ -43,7 +45,7 @@ export async function beamSearch(
   rules: WordRules,
   { start, end, longest }: CaptionEnds,
 ): Promise<DecodedCaption[][]> {
-  const empty: Hypothesis = { words: [], logProbability: 0 };
+  const empty: Hypothesis = { words: [], logProbability: 0, looks: [] };
   const beams = Array.from({ length: images }, () =>
     Array.from({ length: groupCount }, (): Group => ({ live: [empty], ended: [] })),
   );
@@ -61,7 +63,9 @@ export async function beamSearch(
         row += group.live.length;
         const live: Hypothesis[] = [];
         for (const { of, row: parent, word, logProbability } of best) {
-          const longer = { words: [...of.words, word], logProbability };
+          const look = next.attentionOf(parent);
+          const looks = look ? [...of.looks, look] : of.looks;
+          const longer = { words: [...of.words, word], logProbability, looks };
           chosen.set(word, (chosen.get(word) ?? 0) + 1);
           if (word === end) group.ended.push(longer);
           else {
@@ -76,12 +80,16 @@ export async function beamSearch(
   }
   return beams.map((groups) => {
     const all = groups.flatMap(({ ended, live }) => [...ended, ...live]);
-    const scored = all.map((hypothesis) => ({ ...hypothesis, score: scoreOf(hypothesis, alpha) }));
+    const scored = all.map(({ looks, ...caption }) => ({
+      ...caption,
+      score: scoreOf(caption, alpha),
+      ...(looks.length > 0 ? { attention: looks } : {}),
+    }));
     return scored.sort((a, b) => b.score - a.score).slice(0, captions);
   });
 }
 
-function scoreOf({ words, logProbability }: Hypothesis, alpha: number): number {
+function scoreOf({ words, logProbability }: Omit<Hypothesis, 'looks'>, alpha: number): number {
   return logProbability / Math.max(1, words.length) ** alpha;
 }
 

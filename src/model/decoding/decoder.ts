@@ -29,11 +29,13 @@ export class NextWords {
   /**
    * @param scores (n,V), by which the words of a row are ordered
    * @param logSums (n) what a row's scores exceed the log probabilities by
+   * @param attention (n,L) where the model looked; null where that was not asked for or it looks nowhere
    */
   constructor(
     readonly vocabSize: number,
     private readonly scores: NumberArray,
     private readonly logSums: NumberArray,
+    private readonly attention: Matrix | null,
   ) {}
 
   /** (V) the scores after hypothesis r, which the search may change. */
@@ -43,6 +45,13 @@ export class NextWords {
 
   logProbability(r: number, score: number): number {
     return score - this.logSums[r]!;
+  }
+
+  /** (L) where the model looked before the words that may follow hypothesis r; null where that is not known. */
+  attentionOf(r: number): Float32Array | null {
+    if (this.attention === null) return null;
+    const { data, columns } = this.attention;
+    return Float32Array.from(data.subarray(r * columns, (r + 1) * columns));
   }
 }
 
@@ -61,10 +70,16 @@ export class Decoder {
    * Shows the model the images; the hypotheses are then one without words for each.
    *
    * @param images rows of the members' inputs that are images; a fixed shape may need more
+   * @param attention whether to tell where the model looked
    */
-  static async start(members: readonly Member[], images: number, limits: RowLimits): Promise<Decoder> {
+  static async start(
+    members: readonly Member[],
+    images: number,
+    limits: RowLimits,
+    attention: boolean,
+  ): Promise<Decoder> {
     const started: StartedMember[] = [];
-    for (const member of members) started.push(await StartedMember.start(member, limits));
+    for (const member of members) started.push(await StartedMember.start(member, limits, attention));
     return new Decoder(started, images);
   }
 
@@ -87,20 +102,25 @@ class StartedMember {
   /** What the last step gave, a row a hypothesis; null before the first. */
   private state: Named<Matrix> | null = null;
   private readonly kept = new Map<string, RowBuffer>();
+  /** Of what a step gives, all that anybody reads. */
+  private readonly wanted: ReadonlySet<string>;
 
   private constructor(
     private readonly member: Member,
     private readonly limits: RowLimits,
     /** What `start` gave, a row an image. */
     private readonly first: Named<Matrix>,
-  ) {}
+    attention: boolean,
+  ) {
+    this.wanted = new Set([...Object.keys(first), 'scores', 'logSums', ...(attention ? ['attention'] : [])]);
+  }
 
-  static async start(member: Member, limits: RowLimits): Promise<StartedMember> {
+  static async start(member: Member, limits: RowLimits, attention: boolean): Promise<StartedMember> {
     const { inputs, shard, parameters } = member;
     const { rows } = Object.values(inputs)[0]!;
     const plan = decodingPlan(new Int32Array(rows));
     const { tensors } = await member.start.run({ shard, plan, inputs, parameters });
-    return new StartedMember(member, limits, tensors);
+    return new StartedMember(member, limits, tensors, attention);
   }
 
   async read(from: Int32Array, imageOf: Int32Array, words: Int32Array): Promise<NextWords> {
@@ -112,9 +132,9 @@ class StartedMember {
       const some = (indices: Int32Array) => paddedTo(rows, indices.subarray(first, first + count));
       parts.push(await this.run(parts.length, some(from), some(imageOf), some(words), count));
     }
-    const { scores, logSums, ...rest } = parts.length === 1 ? parts[0]! : stacked(parts);
+    const { scores, logSums, attention, ...rest } = parts.length === 1 ? parts[0]! : stacked(parts);
     this.state = rest;
-    return new NextWords(scores!.columns, scores!.data, logSums!.data);
+    return new NextWords(scores!.columns, scores!.data, logSums!.data, attention ?? null);
   }
 
   private keptRows(name: string, part: number, ofImages: Matrix, imageOf: Int32Array): Matrix {
@@ -146,10 +166,9 @@ class StartedMember {
       plan: decodingPlan(words),
       inputs: Object.fromEntries(inputs),
       parameters,
+      wanted: this.wanted,
     });
-    const needed = Object.entries(tensors).filter(
-      ([name]) => name in this.first || name === 'scores' || name === 'logSums',
-    );
+    const needed = Object.entries(tensors).filter(([name]) => this.wanted.has(name));
     return Object.fromEntries(needed.map(([name, matrix]) => [name, firstRows(matrix, count)]));
   }
 }
@@ -186,7 +205,25 @@ function averaged(members: readonly NextWords[], rows: number): NextWords {
     }
     for (let word = 0; word < vocabSize; word++) mean[word] = Math.log(mean[word]! / members.length);
   }
-  return new NextWords(vocabSize, logs, new Float64Array(rows));
+  return new NextWords(vocabSize, logs, new Float64Array(rows), meanAttention(members, rows));
+}
+
+/** Over the members that attend, all of which look at the same grids. */
+function meanAttention(members: readonly NextWords[], rows: number): Matrix | null {
+  const looks = Array.from({ length: rows }, (_, r) =>
+    members.map((member) => member.attentionOf(r)).filter((look) => look !== null),
+  );
+  const columns = looks[0]?.[0]?.length;
+  if (columns === undefined) return null;
+  const data = new Float32Array(rows * columns);
+  looks.forEach((some, r) => {
+    for (const look of some) {
+      look.forEach((weight, i) => {
+        data[r * columns + i]! += weight / some.length;
+      });
+    }
+  });
+  return { data, rows, columns };
 }
 
 /** The rows of these numbers, in their order. */

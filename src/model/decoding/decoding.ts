@@ -23,6 +23,8 @@ export interface DecodingOptions {
   readonly topP?: number | undefined;
   /** Of the samples; 231 by default. */
   readonly seed?: number | undefined;
+  /** Whether captions come with where the model looked at each word; of a program's own, no command has it. */
+  readonly attention?: boolean | undefined;
 }
 
 export interface BeamSearch {
@@ -58,6 +60,8 @@ export interface Decoding extends WordRules {
   readonly search: Search;
   /** Captions of each image, from the best on. */
   readonly captions: number;
+  /** Whether captions come with where the model looked. */
+  readonly attention: boolean;
 }
 
 /** Where captions begin and end. */
@@ -75,10 +79,22 @@ export interface DecodedCaption {
   readonly logProbability: number;
   /** What captions of a beam are ordered by. */
   readonly score: number;
+  /**
+   * Where it was asked for: the weights (L) of the grid's vectors when each of `words` was written, which sum to 1; of an
+   * ensemble the mean over those of its models that attend.
+   */
+  readonly attention?: readonly Float32Array[];
 }
 
 /** Always the likeliest word, any word. */
-export const greedy: Decoding = { search: { kind: 'greedy' }, captions: 1, never: [], minLength: 0, noRepeat: false };
+export const greedy: Decoding = {
+  search: { kind: 'greedy' },
+  captions: 1,
+  attention: false,
+  never: [],
+  minLength: 0,
+  noRepeat: false,
+};
 
 /** Rows of a step that the captions of one image take. */
 export function hypothesesOf({ search, captions }: Decoding): number {
@@ -90,10 +106,10 @@ export function hypothesesOf({ search, captions }: Decoding): number {
  * @throws UserError when a value makes no sense, or two of them do not go together
  */
 export function decodingOf(options: DecodingOptions, never: readonly number[]): Decoding {
-  const { nbest: captions = 1, minLength = 0, noRepeat = false } = options;
+  const { nbest: captions = 1, minLength = 0, noRepeat = false, attention = false } = options;
   checkWhole('nbest', captions, 1);
   checkWhole('min-length', minLength, 0);
-  return { search: searchOf(options, captions), captions, never, minLength, noRepeat };
+  return { search: searchOf(options, captions), captions, attention, never, minLength, noRepeat };
 }
 
 function searchOf(options: DecodingOptions, captions: number): Search {

@@ -20,8 +20,8 @@ export async function generateCaptions(
   ends: CaptionEnds,
   limits: RowLimits,
 ): Promise<DecodedCaption[][]> {
-  const decoder = await Decoder.start(members, images.length, limits);
-  const { search, captions } = decoding;
+  const { search, captions, attention } = decoding;
+  const decoder = await Decoder.start(members, images.length, limits, attention);
   switch (search.kind) {
     case 'greedy':
       return oneAtATime(decoder, images.length, captions, decoding, ends, likeliest);

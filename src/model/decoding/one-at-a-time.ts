@@ -16,7 +16,11 @@ export async function oneAtATime(
   { start, end, longest }: CaptionEnds,
   choose: WordChoice,
 ): Promise<DecodedCaption[][]> {
-  const written = Array.from({ length: images * samples }, () => ({ words: [] as number[], logProbability: 0 }));
+  const written = Array.from({ length: images * samples }, () => ({
+    words: [] as number[],
+    logProbability: 0,
+    looks: [] as Float32Array[],
+  }));
   const imageOf = (caption: number) => Math.floor(caption / samples);
   let open = written.map((_, caption) => caption);
   let from = Int32Array.from(open, imageOf);
@@ -25,18 +29,24 @@ export async function oneAtATime(
     const next = await decoder.read(from, words);
     const goOn: number[] = [];
     open.forEach((caption, r) => {
-      const { words: before } = written[caption]!;
+      const { words: before, looks } = written[caption]!;
       const scores = next.scoresOf(r);
       forbid(scores, before, rules, end);
       const word = choose(scores, imageOf(caption), caption % samples, t);
       if (word === null) return;
       before.push(word);
+      const look = next.attentionOf(r);
+      if (look) looks.push(look);
       written[caption]!.logProbability += next.logProbability(r, scores[word]!);
       if (word !== end) goOn.push(r);
     });
     from = Int32Array.from(goOn);
     open = goOn.map((r) => open[r]!);
   }
-  const captions = written.map((caption) => ({ ...caption, score: caption.logProbability }));
+  const captions = written.map(({ looks, ...caption }) => ({
+    ...caption,
+    score: caption.logProbability,
+    ...(looks.length > 0 ? { attention: looks } : {}),
+  }));
   return Array.from({ length: images }, (_, image) => captions.slice(image * samples, (image + 1) * samples));
 }

@@ -53,8 +53,8 @@ function searched(options: DecodingOptions, of: readonly Member[] = [member]): P
   return caption(decodingOf(options, never), of);
 }
 
-/** The log probability of every next word after these, for one image, by the model alone. */
-async function logProbabilitiesAfter({ start, step, inputs }: Member, image: number, words: readonly number[]) {
+/** What the model says after these words, for one image, read by it alone. */
+async function stepAfter({ start, step, inputs }: Member, image: number, words: readonly number[]) {
   const row = Object.fromEntries(
     Object.entries(inputs).map(([name, { data, columns }]) => [
       name,
@@ -66,7 +66,12 @@ async function logProbabilitiesAfter({ start, step, inputs }: Member, image: num
     const next = await step.run({ shard: 0, plan: decodingPlan(Int32Array.of(word)), inputs: tensors });
     tensors = { ...tensors, ...next.tensors };
   }
-  const scores = Array.from(tensors.scores!.data);
+  return tensors;
+}
+
+/** The log probability of every next word after these. */
+async function logProbabilitiesAfter(of: Member, image: number, words: readonly number[]) {
+  const scores = Array.from((await stepAfter(of, image, words)).scores!.data);
   const sum = Math.log(scores.reduce((total, score) => total + Math.exp(score), 0));
   return scores.map((score) => score - sum);
 }
@@ -93,6 +98,37 @@ async function everyCaption(
 
 const wordsOf = (captions: readonly (readonly DecodedCaption[])[]) =>
   captions.map((ofImage) => ofImage.map(({ words }) => words));
+
+describe('where the model looked', () => {
+  it('comes with each word of a caption when it is asked for, by whatever search', async () => {
+    for (const options of [{}, { beam: 4, nbest: 3 }, { beam: 4, groups: 2 }, { temperature: 1.3, nbest: 2 }]) {
+      const found = await searched({ ...options, attention: true }, [attending]);
+      expect(found.map((some) => some.map(({ attention, ...rest }) => rest))).toEqual(
+        await searched(options, [attending]),
+      );
+      for (const image of [0, 4]) {
+        for (const { words, attention } of found[image]!) {
+          expect(attention).toHaveLength(words.length);
+          for (const [i, weights] of attention!.entries()) {
+            const { data } = (await stepAfter(attending, image, words.slice(0, i))).attention!;
+            expect(weights).toEqual(Float32Array.from(data));
+            expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 6);
+          }
+        }
+      }
+    }
+  });
+
+  it('is the mean over the models of an ensemble that look anywhere', async () => {
+    const other = memberOf(attentive, 8);
+    const [[caption]] = (await searched({ attention: true }, [attending, member, other])) as [[DecodedCaption]];
+    const looks = await Promise.all([attending, other].map((each) => stepAfter(each, 0, [])));
+    const [one, two] = looks.map((tensors) => tensors.attention!.data);
+    caption.attention![0]!.forEach((weight, i) => {
+      expect(weight).toBeCloseTo((one![i]! + two![i]!) / 2, 6);
+    });
+  });
+});
 
 describe.each([
   ['an LSTM', member],
