@@ -1,12 +1,13 @@
 /** `recap caption`: captions images from checkpoints and a feature file alone. */
 import type { CommandModule } from 'yargs';
-import { overriddenConfig, parseConfigText } from '../config/load.js';
 import { type FolderSplit, folderSplits } from '../data/dataset.js';
 import { UserError } from '../errors.js';
 import { engineLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import { captionImages } from '../training/loop/caption-images.js';
+import { captioningConfig } from '../training/loop/captioning-config.js';
 import {
+  captioningProgress,
   checkpointLines,
   checkpointsNamed,
   type DecodingArguments,
@@ -18,7 +19,7 @@ import { wholeNumber } from './whole-number.js';
 
 interface Arguments extends DecodingArguments {
   split: FolderSplit;
-  count: number;
+  count?: number;
   set: string[];
 }
 
@@ -30,7 +31,7 @@ export const captionCommand: CommandModule<unknown, Arguments> = {
       .options({
         ...decodingOptions,
         split: { choices: folderSplits, default: 'val' as const, describe: 'Images of which split' },
-        count: { type: 'number', requiresArg: true, default: 10, describe: 'Images, from the first on' },
+        count: { type: 'number', requiresArg: true, describe: 'Images, from the first on (default: 10)' },
         set: setOption,
       })
       .example('$0 caption --checkpoint runs/a', 'the first 10 validation images')
@@ -43,20 +44,26 @@ export const captionCommand: CommandModule<unknown, Arguments> = {
 
 async function caption(words: Arguments): Promise<void> {
   const screen = new Screen();
+  const progress = new Screen(process.stderr);
   const warn = (line: string) => screen.warn(line);
-  const count = wholeNumber('--count', words.count);
+  const count = wholeNumber('--count', words.count ?? 10);
   if (words.checkpoint.length === 0) {
     throw new UserError('caption needs --checkpoint: a checkpoint file, or the folder of a run.');
   }
   const members = checkpointsNamed(words, warn);
   const [leading] = members.flat();
-  const recorded = parseConfigText(JSON.stringify(leading!.state.config), leading!.path);
-  const { engine, captions } = await captionImages(members, overriddenConfig(recorded, words.set), words.split, {
+  const config = captioningConfig(leading!, words.set);
+  const { engine, captions } = await captionImages(members, config, words.split, {
     images: { first: count },
     decoding: searchWanted(words),
     onFault: (fault) => warn(`warning: ${fault}`),
+    ...captioningProgress(progress),
   });
+  progress.endProgress();
   for (const line of [...checkpointLines(members), ...engineLines(engine)]) warn(line);
+  if (words.count !== undefined && captions.length < count) {
+    warn(`note: --count ${count}, but the ${words.split} features have ${captions.length} images; all are captioned.`);
+  }
   for (const { image, url, decoded } of captions) {
     for (const { text } of decoded) {
       screen.print(`${String(image).padStart(6)}  ${text}${url === null ? '' : `  (${url})`}`);

@@ -2,8 +2,10 @@
 import { statSync } from 'node:fs';
 import { UserError } from '../errors.js';
 import type { DecodingOptions } from '../model/decoding/decoding.js';
+import type { Screen } from '../report/screen.js';
 import { type Checkpoint, readCheckpoint } from '../training/checkpoints/checkpoint.js';
 import { checkpointOfRun, newestCheckpointsOfRun } from '../training/checkpoints/checkpoint-folder.js';
+import type { CaptioningOptions } from '../training/loop/caption-images.js';
 import { wholeNumber } from './whole-number.js';
 
 export interface DecodingArguments {
@@ -69,6 +71,19 @@ export function checkpointsNamed(
     return newestCheckpointsOfRun(path, wholeNumber('--average', average), onBad);
   });
 }
+
+/** What captioning tells of itself, on a screen of standard error: standard output has captions or scores alone. */
+export function captioningProgress(screen: Screen): Required<Pick<CaptioningOptions, 'preparing' | 'captioning'>> {
+  return {
+    preparing: (what) => screen.progress(what),
+    captioning: (done, of) => {
+      if (of > quicklyCaptioned) screen.progress(`${done} of ${of} images captioned`);
+    },
+  };
+}
+
+/** Images that take so little time that nobody need be told. */
+const quicklyCaptioned = 100;
 
 export function checkpointLines(members: readonly (readonly Checkpoint[])[]): string[] {
   const lines = members.map((some) => {

@@ -1,6 +1,5 @@
 /** `recap evaluate`: scores captions against their references, those of checkpoints or captions made elsewhere. */
 import type { CommandModule } from 'yargs';
-import { overriddenConfig, parseConfigText } from '../config/load.js';
 import { type FolderSplit, folderSplits } from '../data/dataset.js';
 import { UserError } from '../errors.js';
 import { readCandidates, readReferences } from '../evaluation/caption-files.js';
@@ -10,8 +9,10 @@ import { type CaptionTokens, captionTokens } from '../evaluation/tokenise.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { engineLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
+import { captioningConfig } from '../training/loop/captioning-config.js';
 import { scoreImages } from '../training/loop/score-images.js';
 import {
+  captioningProgress,
   checkpointLines,
   checkpointsNamed,
   type DecodingArguments,
@@ -105,6 +106,7 @@ async function ofCandidates(words: Arguments, candidates: string): Promise<Evalu
 }
 
 async function ofCheckpoints(words: Arguments, screen: Screen): Promise<Evaluation> {
+  const progress = new Screen(process.stderr);
   const warn = (line: string) => screen.warn(line);
   const paths = [...(words.run === undefined ? [] : [words.run]), ...words.checkpoint];
   if (paths.length === 0) {
@@ -114,19 +116,20 @@ async function ofCheckpoints(words: Arguments, screen: Screen): Promise<Evaluati
   }
   const members = checkpointsNamed({ ...words, checkpoint: paths }, warn);
   const [leading] = members.flat();
-  const recorded = parseConfigText(JSON.stringify(leading!.state.config), leading!.path);
   const decoding = searchWanted(words);
   const { scores, captions, engine, references, note } = await scoreImages(
     members,
-    overriddenConfig(recorded, words.set),
+    captioningConfig(leading!, words.set),
     {
       split: words.split,
       decoding,
       onFault: (fault) => warn(`warning: ${fault}`),
+      ...captioningProgress(progress),
       ...(words.refs === undefined ? {} : { references: readReferences(words.refs) }),
       ...scoringOf(words),
     },
   );
+  progress.endProgress();
   for (const line of [...checkpointLines(members), ...engineLines(engine)]) warn(line);
   if (note !== null) warn(`note: ${note}.`);
   const decodedOf = new Map(captions.map(({ image, decoded }) => [String(image), decoded]));

@@ -39,6 +39,7 @@ async function run({ config, set, captions, elements }: Arguments): Promise<void
     captions: wholeNumber('--captions', captions),
     elements: wholeNumber('--elements', elements),
     started: (trainer, switchedOff) => {
+      screen.endProgress();
       for (const line of trainerLines(trainer)) screen.printWrapped(line);
       if (switchedOff.length > 0) {
         screen.printWrapped(`          switched off for this: ${switchedOff.join(', ')}`);
@@ -46,6 +47,7 @@ async function run({ config, set, captions, elements }: Arguments): Promise<void
       screen.print('');
     },
     compared: (name, done, of) => screen.progress(`${name.padEnd(8)}  ${done} of ${of} elements`),
+    preparing: (what) => screen.progress(what),
     onFault: (message) => screen.warn(`warning: ${message}`),
   });
   for await (const { name, compared, relativeError } of checks) {

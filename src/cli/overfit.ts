@@ -52,8 +52,10 @@ async function run({ config, set, captions, epochs }: Arguments): Promise<void> 
     captions: wholeNumber('--captions', captions),
     epochs: wholeNumber('--epochs', epochs),
     signal: stop,
+    preparing: (what) => screen.progress(what),
     onFault: (message) => screen.warn(`warning: ${message}`),
     started: (trainer, switchedOff) => {
+      screen.endProgress();
       for (const line of trainerLines(trainer)) screen.printWrapped(line);
       const { count } = trainer.dataset.train;
       if (count < captions)

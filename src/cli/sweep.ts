@@ -75,6 +75,8 @@ async function run({ config, set, grid, alone, seeds, out }: Arguments): Promise
       isTraining = true;
     },
     events: {
+      preparing: (what) => screen.progress(what),
+      validating: (what, done, of) => screen.progress(`${title(current!)}  validation: ${done} of ${of} ${what}`),
       step: ({ step, epoch, loss }) =>
         screen.progress(
           `${title(current!)}  epoch ${epoch}/${current!.config.train.epochs}  step ${step}  loss ${loss.toFixed(4)}`,

@@ -13,7 +13,7 @@ import { toCharacters } from './characters.js';
 import { copyRow, type FeatureTable } from './feature-table.js';
 import { Hdf5Reader } from './hdf5.js';
 import { holdOut } from './hold-out.js';
-import { checkSameColumns, describeImages, type ImageTables, readImages } from './image-tables.js';
+import { checkSameColumns, describeImages, firstImages, type ImageTables, readImages } from './image-tables.js';
 import { ensureShapes } from './shapes/shapes.js';
 import { readText } from './text-file.js';
 import type { Vocabulary } from './vocabulary.js';
@@ -104,19 +104,24 @@ export async function loadDataset(config: DataConfig, precision: Precision, seed
  * What a model is given of the images of one split, for captioning without captions: needs the files of features, and of
  * grids where `config.grid` says so, alone.
  *
+ * @param first how many of the images are read, from the first on
+ * @returns the images that were read, how many there are, and the urls of all
  * @throws UserError when a file is missing or damaged
  */
 export async function loadImages(
   config: DataConfig,
   split: FolderSplit,
   precision: Precision,
-): Promise<{ inputs: Named<FeatureTable>; urls: readonly string[] | null }> {
+  first = Number.POSITIVE_INFINITY,
+): Promise<{ inputs: Named<FeatureTable>; images: number; urls: readonly string[] | null }> {
   const folder = await dataFolder(config);
   const reader = new Hdf5Reader();
   try {
     const images = await describeImages(reader, folder, config, split);
-    const urls = readUrls(folder, split, images.features.rows);
-    return { inputs: await readImages(reader, images, precision, config.gridPrecision), urls };
+    const { rows } = images.features;
+    const urls = readUrls(folder, split, rows);
+    const some = firstImages(images, first);
+    return { inputs: await readImages(reader, some, precision, config.gridPrecision), images: rows, urls };
   } finally {
     await reader.close();
   }

@@ -33,6 +33,12 @@ export async function describeImages(
   );
 }
 
+/** The first of the images, as far as there are so many. */
+export function firstImages({ features, grid }: ImageTables, count: number): ImageTables {
+  const rows = Math.min(count, features.rows);
+  return { features: { ...features, rows }, grid: grid && { ...grid, rows } };
+}
+
 /** @throws UserError when the two splits do not come from the same network */
 export function checkSameColumns([train, val]: readonly ImageTables[]): void {
   if (!train || !val) return;

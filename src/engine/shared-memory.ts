@@ -1,5 +1,6 @@
 /** Lays out and allocates the memory that all worker threads share; see `SharedMemory` in engine.ts. */
 import { UserError } from '../errors.js';
+import { usableMemory } from '../files/container-limits.js';
 import type { Layout } from '../tensor/layout.js';
 import type { NumberArray, Precision } from '../tensor/matrix.js';
 import type { ChangedArrays, ParameterValues, SharedMemory } from './engine.js';
@@ -32,8 +33,33 @@ export interface MemoryPlan {
   readonly journals?: number;
 }
 
+/** Bytes that one run can address and that half of this machine's memory holds; the data takes room beside. */
+export function roomForSharedMemory(): number {
+  return Math.min(largestBytes, usableMemory() / 2);
+}
+
+/** Bytes of the whole. */
+export function plannedBytes(plan: MemoryPlan): number {
+  return placesIn(plan).end;
+}
+
 /** @throws UserError when the whole exceeds the 4 GiB that WebAssembly can address */
 export function allocateSharedMemory(plan: MemoryPlan): SharedMemory {
+  const { layout, precision, shards, arenaBytes } = plan;
+  const { end, ...places } = placesIn(plan);
+  if (end > largestBytes) {
+    throw new UserError(
+      `This model and minibatch need ${(end / 2 ** 30).toFixed(1)} GiB of shared memory, more than the 4 GiB that one ` +
+        'run can address. Use a smaller train.batchSize, fewer train.shards or a smaller model.',
+    );
+  }
+  const pages = Math.ceil(end / pageBytes);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  return { memory, precision, layout, shards, ...places, arenaBytes };
+}
+
+/** Byte offsets of each part, and where the last one ends. */
+function placesIn(plan: MemoryPlan) {
   const { layout, precision, states = [], averages = false, accumulates = false } = plan;
   const { shards, arenaBytes, firstByte = 0, journals = 0 } = plan;
   let next = firstByte;
@@ -45,7 +71,7 @@ export function allocateSharedMemory(plan: MemoryPlan): SharedMemory {
   const size = bytesOf(precision);
   const trained = layout.trainedLength * size;
   const changed = 1 + states.length + (averages ? 1 : 0);
-  const places = {
+  return {
     parameters: take(layout.length * size),
     states: Object.fromEntries(states.map((name) => [name, take(trained)])),
     average: averages ? take(layout.length * size) : null,
@@ -53,16 +79,8 @@ export function allocateSharedMemory(plan: MemoryPlan): SharedMemory {
     slots: Array.from({ length: shards }, () => take(trained)),
     arenas: Array.from({ length: shards }, () => take(arenaBytes)),
     journals: Array.from({ length: journals }, () => take(changed * updateChunk * size)),
+    end: next,
   };
-  if (next > largestBytes) {
-    throw new UserError(
-      `This model and minibatch need ${(next / 2 ** 30).toFixed(1)} GiB of shared memory, more than the 4 GiB that one ` +
-        'run can address. Use a smaller train.batchSize, fewer train.shards or a smaller model.',
-    );
-  }
-  const pages = Math.ceil(next / pageBytes);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-  return { memory, precision, layout, shards, ...places, arenaBytes };
 }
 
 /** All parameters, trained or not. */

@@ -36,7 +36,7 @@ export function trainerLines({
     ...engineLines(engine.description),
     `training  ${plural(epochs, 'epoch')} of ${plural(stepsPerEpoch, 'step')}; minibatches of ${batchSize} in ` +
       `${plural(shards, 'shard')} on ${plural(workers, 'worker')}; ${optimizerTitles[optimizer.name]}, learning rate ${optimizer.learningRate}`,
-    ...(shards > 1 && batchSize / shards < leastRows
+    ...(shards > 1 && Math.min(batchSize, train.count) / shards < leastRows
       ? [`          fewer than ${leastRows} captions a shard; fewer train.shards would be faster`]
       : []),
     ...recipeLines(config.train),
@@ -118,7 +118,12 @@ export class RunReport implements RunEvents {
     return this.trainer !== null;
   }
 
+  preparing(what: string): void {
+    this.screen.progress(what);
+  }
+
   started(trainer: Trainer, { dir, doneSteps }: { dir: string; doneSteps: number }): void {
+    this.screen.endProgress();
     this.trainer = trainer;
     this.firstStep = doneSteps;
     this.startedAt = performance.now();
@@ -148,7 +153,12 @@ export class RunReport implements RunEvents {
     );
   }
 
+  validating(what: string, done: number, of: number): void {
+    this.screen.progress(`validation: ${count(done)} of ${count(of)} ${what}`);
+  }
+
   validated(epoch: number, { loss, perplexity, scores }: Validation, isBest: boolean): void {
+    this.screen.endProgress();
     const measured = [`loss ${loss.toFixed(4)}`, `perplexity ${perplexity.toFixed(2)}`];
     for (const [name, score] of Object.entries(scores ?? {})) measured.push(`${name} ${score.toFixed(4)}`);
     this.screen.print(`  validation after epoch ${epoch}: ${measured.join(', ')}${isBest ? ' (best so far)' : ''}`);

@@ -71,6 +71,15 @@ describe('Loading a folder in the CS231n layout', () => {
     expect(urls).toHaveLength(2);
   });
 
+  it('reads as many images as are wanted, and no more', async () => {
+    const data = Float32Array.of(1, 2, 3, Number.NaN, 5, 6);
+    const config = await tinyDataset({ 'val2014_vgg16_fc7.h5': { features: { data, shape: [2, 3] } } });
+    const { inputs, images } = await loadImages(config, 'val', 'float32', 1);
+    expect(inputs.features).toMatchObject({ rows: 1, columns: 3, data: Float32Array.of(1, 2, 3) });
+    expect(images).toBe(2);
+    await expect(loadImages(config, 'val', 'float32', 2)).rejects.toThrow("'features' has NaN in row 1, column 0");
+  });
+
   it('tells data apart by the checksum, whatever the precision', async () => {
     const checksum = async (changes: Changes = {}, precision: 'float32' | 'float64' = 'float32') =>
       (await loadDataset(await tinyDataset(changes), precision)).checksum;

@@ -20,6 +20,8 @@ export interface GradientCheckOptions {
   /** Told after each element of a parameter, which takes a while in a large model. */
   readonly compared?: (name: string, done: number, of: number) => void;
   readonly onFault?: (message: string) => void;
+  /** Told what is being done, where that takes its time before `started`. */
+  readonly preparing?: TrainerOptions['preparing'];
   /** What makes the model of `config.model`; the built-in captioners by default. */
   readonly family?: ModelFamily;
   /** In place of the data that the config names. */
@@ -52,11 +54,11 @@ export async function* gradientCheck(
   config: Config,
   options: GradientCheckOptions = {},
 ): AsyncGenerator<ParameterCheck, void, void> {
-  const { captions: size = 2, elements: compared = 10, family, load, onFault } = options;
+  const { captions: size = 2, elements: compared = 10, family, load, onFault, preparing } = options;
   const { config: plain, switchedOff } = withTrueCaptions(config);
   const trainer = await createTrainer(
     { ...plain, engine: { name: 'reference' }, train: { ...plain.train, batchSize: size } },
-    { onFault, family, load },
+    { onFault, preparing, family, load },
   );
   const { coordinator, dataset } = trainer;
   try {

@@ -5,7 +5,7 @@ import type { Config } from '../../config/schema.js';
 import { type Dataset, loadDataset } from '../../data/dataset.js';
 import { pickRows } from '../../data/hold-out.js';
 import type { ModelFamily } from '../../model/family.js';
-import { createTrainer, type Trainer } from '../loop/trainer.js';
+import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
 import { type TrainingStep, trainingSteps } from '../loop/training-steps.js';
 import { captionRows, firstCaptionOfEachImage, type SampleCaption } from '../loop/validation.js';
 
@@ -20,6 +20,8 @@ export interface OverfitOptions {
   readonly started?: (trainer: Trainer, switchedOff: readonly string[]) => void;
   readonly step?: (step: TrainingStep, memorised: number, of: number) => void;
   readonly onFault?: (message: string) => void;
+  /** Told what is being done, where that takes its time before `started`. */
+  readonly preparing?: TrainerOptions['preparing'];
   /** What makes the model of `config.model`; the built-in captioners by default. */
   readonly family?: ModelFamily;
 }
@@ -46,6 +48,7 @@ export async function overfit(config: Config, options: OverfitOptions): Promise<
   const few = overfitConfig(plain, options);
   const trainer = await createTrainer(few, {
     onFault: options.onFault,
+    preparing: options.preparing,
     family: options.family,
     load: async (precision) => firstCaptions(await loadDataset(few.data, precision), options.captions),
   });

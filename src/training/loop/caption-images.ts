@@ -5,7 +5,7 @@ import { type FeatureTable, sharedTable } from '../../data/feature-table.js';
 import { unwrittenIds } from '../../data/vocabulary.js';
 import type { EngineDescription, ParameterValues } from '../../engine/engine.js';
 import type { EngineWanted } from '../../engine/engine-wanted.js';
-import { chooseEngine, type EngineChoice, precisionOf } from '../../engine/select.js';
+import { chooseEngine, type EngineChoice, type Preparing, precisionOf } from '../../engine/select.js';
 import { UserError } from '../../errors.js';
 import { usableThreads } from '../../files/container-limits.js';
 import { type DecodedCaption, type DecodingOptions, decodingOf, hypothesesOf } from '../../model/decoding/decoding.js';
@@ -37,6 +37,10 @@ export interface CaptioningOptions {
   readonly decoding?: DecodingOptions;
   /** Told of every failure of a worker that was mended. */
   readonly onFault?: (message: string) => void;
+  /** Told what is being done, where that takes its time. */
+  readonly preparing?: Preparing;
+  /** Told whenever more images are captioned. */
+  readonly captioning?: (done: number, of: number) => void;
 }
 
 export interface Captions {
@@ -80,9 +84,13 @@ export async function captionInputs(
       `min-length: ${decoding.minLength}, but captions by ${leading.path} end after ${dimensions.steps - 1} words at most.`,
     );
   }
+  if (decoding.attention && members.every((member) => member.model.recipe.dimensions.positions === undefined)) {
+    throw new UserError(`attention: ${leading.path} is of a model that looks at no grid (model.attention: none).`);
+  }
   const tables = Object.assign({}, ...members.map((member) => tablesOf(member, inputs))) as Named<FeatureTable>;
   const vocabulary = vocabularyOf(leading);
-  const { choice, description } = await chooseEngine(options.engine ?? { name: 'auto' }, recordedEngine(leading));
+  const wanted = options.engine ?? { name: 'auto' };
+  const { choice, description } = await chooseEngine(wanted, recordedEngine(leading), options.preparing);
   const rows = Object.values(tables)[0]?.rows ?? 0;
   const images = options.images ?? Array.from({ length: rows }, (_, image) => image);
   const hypotheses = images.length * hypothesesOf(decoding);
@@ -104,7 +112,7 @@ export async function captionInputs(
     [coordinator.memory, ...coordinator.ensemble].forEach((memory, i) => {
       restoreMean(memory, members[i]!.checkpoints, options.parameters);
     });
-    const found = await coordinator.captions('val', images, decoding);
+    const found = await coordinator.captions('val', images, decoding, 'live', options.captioning);
     const decoded = found.map((captions) =>
       captions.map((caption) => ({ ...caption, text: vocabulary.decode(caption.words) })),
     );
@@ -119,7 +127,7 @@ function rowsAtOnce(tables: Named<FeatureTable>): number {
   return Math.max(leastRows, Math.min(mostRows, Math.floor(mostNumbers / columns)));
 }
 
-export interface ImageOptions extends Pick<CaptioningOptions, 'decoding' | 'onFault'> {
+export interface ImageOptions extends Pick<CaptioningOptions, 'decoding' | 'onFault' | 'preparing' | 'captioning'> {
   readonly images?: readonly number[] | { readonly first: number };
 }
 
@@ -148,8 +156,9 @@ export async function captionImages(
   const leading = leadingCheckpoint(checkpoints);
   const all = captionModels(checkpoints);
   const data = { ...config.data, grid: all.some(({ model }) => model.recipe.dimensions.inputs.grid !== undefined) };
-  const { inputs, urls } = await loadImages(data, split, precisionOf(recordedEngine(leading)));
-  const { rows, columns: found } = inputs.features!;
+  const precision = precisionOf(recordedEngine(leading));
+  const { inputs, images: rows, urls } = await loadImages(data, split, precision, mostWanted(wanted));
+  const { columns: found } = inputs.features!;
   for (const { model, checkpoints: some } of all) {
     const expected = model.recipe.dimensions.inputs.features;
     if (expected !== found) {
@@ -176,6 +185,12 @@ export async function captionImages(
       decoded: decoded[i]!,
     })),
   };
+}
+
+/** How many images, from the first on, hold all that are wanted. */
+function mostWanted(images: ImageOptions['images']): number | undefined {
+  if (images === undefined) return undefined;
+  return 'first' in images ? images.first : images.reduce((most, image) => Math.max(most, image + 1), 1);
 }
 
 /** @throws UserError when an image is no row of the features */

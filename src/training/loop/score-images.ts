@@ -9,17 +9,16 @@ import { UserError } from '../../errors.js';
 import { readReferences } from '../../evaluation/caption-files.js';
 import { checkReferences, type ImageId, type ReferenceSet } from '../../evaluation/caption-sets.js';
 import { type CaptionScores, type ScoreOptions, scoreCaptions } from '../../evaluation/score-captions.js';
-import type { DecodingOptions } from '../../model/decoding/decoding.js';
-import { captionImages, type ImageCaption } from './caption-images.js';
+import { captionImages, type ImageCaption, type ImageOptions } from './caption-images.js';
 import type { CaptioningCheckpoints } from './caption-models.js';
 import { decodedNote, referenceList } from './references.js';
 
-export interface ScoringOptions extends Pick<ScoreOptions, 'tokens' | 'idf'> {
+export interface ScoringOptions
+  extends Pick<ScoreOptions, 'tokens' | 'idf'>,
+    Pick<ImageOptions, 'decoding' | 'onFault' | 'preparing' | 'captioning'> {
   readonly split: FolderSplit;
   /** By default the list of the split beside the data, or its HDF5 captions where there is none. */
   readonly references?: ReferenceSet;
-  readonly decoding?: DecodingOptions;
-  readonly onFault?: (message: string) => void;
 }
 
 export interface ImageScoring {
@@ -36,12 +35,18 @@ export interface ImageScoring {
 export async function scoreImages(
   checkpoints: CaptioningCheckpoints,
   config: Config,
-  { split, references: given, decoding = {}, onFault = () => {}, ...scoring }: ScoringOptions,
+  { split, references: given, decoding, onFault, preparing, captioning, ...scoring }: ScoringOptions,
 ): Promise<ImageScoring> {
   const { set: references, note } = given ? { set: given, note: null } : await folderReferences(config.data, split);
   checkReferences(references);
   const images = references.images.map(({ image }) => rowOf(image, references.source));
-  const { engine, captions } = await captionImages(checkpoints, config, split, { images, decoding, onFault });
+  const told = {
+    ...(decoding ? { decoding } : {}),
+    ...(onFault ? { onFault } : {}),
+    ...(preparing ? { preparing } : {}),
+    ...(captioning ? { captioning } : {}),
+  };
+  const { engine, captions } = await captionImages(checkpoints, config, split, { images, ...told });
   const urls = new Map(captions.map(({ image, url }) => [image, url]));
   const candidates = {
     source: `the captions of ${split}`,

@@ -4,8 +4,15 @@ import { columnStatistics } from '../../data/column-statistics.js';
 import { type Dataset, loadDataset } from '../../data/dataset.js';
 import { type SamplerConfig, stepsPerEpoch } from '../../data/sampler.js';
 import { unwrittenIds } from '../../data/vocabulary.js';
-import { type ChosenEngine, chooseEngine, type EngineChoice, precisionOf } from '../../engine/select.js';
-import { parametersOf } from '../../engine/shared-memory.js';
+import {
+  type ChosenEngine,
+  chooseEngine,
+  type EngineChoice,
+  type Preparing,
+  precisionOf,
+  prepareProcess,
+} from '../../engine/select.js';
+import { parametersOf, plannedBytes, roomForSharedMemory } from '../../engine/shared-memory.js';
 import { UserError } from '../../errors.js';
 import { usableThreads } from '../../files/container-limits.js';
 import { family as captioners } from '../../model/captioner.js';
@@ -14,9 +21,9 @@ import type { Precision } from '../../tensor/matrix.js';
 import type { Dimensions } from '../../tensor/model-spec.js';
 import { type Checkpoint, restoreCheckpoint, startAverage } from '../checkpoints/checkpoint.js';
 import type { TrainingState } from '../checkpoints/checkpoint-writer.js';
-import { Coordinator } from '../parallel/coordinator.js';
+import { Coordinator, memoryPlan } from '../parallel/coordinator.js';
 import { type Model, modelOf } from '../parallel/model.js';
-import { shardsFor } from '../parallel/sharding.js';
+import { shardsFor, shardsWithin } from '../parallel/sharding.js';
 import { trueCaptions } from './caption-source.js';
 import { drawParameters, type InitialData, loadParameters } from './initial-parameters.js';
 import { wordVectorsOf } from './initial-word-vectors.js';
@@ -30,6 +37,8 @@ import type { TrainingSettings } from './training-steps.js';
 export interface TrainerOptions {
   /** Told of every failure of a worker that was mended. */
   readonly onFault?: ((message: string) => void) | undefined;
+  /** Told what is being done, where that takes its time. */
+  readonly preparing?: Preparing | undefined;
   /** In place of the data that the config names. */
   readonly load?: ((precision: Precision) => Promise<Dataset> | Dataset) | undefined;
   /** What makes the model of `config.model`; the built-in captioners by default. */
@@ -71,7 +80,7 @@ export interface Trainer {
 export async function createTrainer(config: Config, options: TrainerOptions = {}): Promise<Trainer> {
   const { checkpoint } = options;
   const recorded = checkpoint?.state.engineChoice as EngineChoice | undefined;
-  const engine = await chooseEngine(config.engine, recorded);
+  const engine = await chooseEngine(config.engine, recorded, options.preparing);
   const load = options.load ?? ((precision) => loadDataset(config.data, precision, config.train.seed));
   const dataset = await load(precisionOf(engine.choice));
   if (dataset.train.count === 0) throw new UserError('The training split has no captions.');
@@ -93,7 +102,6 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   const rows = trainingReferences?.images.length ?? dataset.train.count;
   const captionsOfRow = trainingReferences ? config.train.selfCritical.samples : 1;
   const batchSize = Math.min(config.train.batchSize, rows * captionsOfRow);
-  const shards = config.train.shards === 'auto' ? shardsFor(workers, batchSize) : config.train.shards;
   const { init: _, ...shape } = config.model;
   const familyOptions = {
     ...shape,
@@ -113,18 +121,28 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   const perEpoch = stepsPerEpoch(sampler);
   const lastStep = config.train.epochs * perEpoch;
   const optimiser = optimiserOf(config.train);
-  const coordinator = new Coordinator({
+  const parallel = {
     engine: engine.choice,
     model,
-    dataset,
     updates: {
       rule: optimiser.rule,
       decayed: decayedParameters(model.spec.parameters, config.train.weightDecay),
       averages: config.train.ema !== null,
       accumulates: config.train.accumulate > 1,
     },
-    batchSize: config.train.batchSize,
+    batchSize: mostRowsOf(config, batchSize, dataset),
     workers,
+  };
+  // Libraries say themselves what memory they need, and what they read of the environment must be set before.
+  prepareProcess(engine.choice);
+  const bytesOf = (some: number) => plannedBytes(memoryPlan({ ...parallel, shards: some }));
+  const shards =
+    config.train.shards === 'auto'
+      ? shardsWithin(roomForSharedMemory(), shardsFor(workers, batchSize), bytesOf)
+      : config.train.shards;
+  const coordinator = new Coordinator({
+    ...parallel,
+    dataset,
     shards,
     taskSeconds: config.train.taskSeconds,
     onFault: options.onFault ?? (() => {}),
@@ -167,6 +185,12 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     trainingReferences,
     referencesChecksums,
   };
+}
+
+/** Captions that a minibatch may have, of training or of validation: drawn with replacement, more than there are. */
+function mostRowsOf({ train }: Config, batchSize: number, { val }: Dataset): number {
+  const trained = train.sampling === 'withReplacement' ? train.batchSize : batchSize;
+  return Math.max(trained, Math.min(train.batchSize, val.count));
 }
 
 /** Whether any validation scores captions. */

@@ -31,12 +31,16 @@ export function validatedParameters({ train, validate }: Config): ParameterValue
   return train.ema === null ? 'live' : 'ema';
 }
 
+/** Told whenever more is done, of so many captions or images. */
+export type Doing = (done: number, of: number) => void;
+
 /** Over the whole split, minibatch by minibatch; null when no word is there to predict or `signal` aborts it before one. */
 export async function validationLoss(
   coordinator: Coordinator,
   split: CaptionSplit,
   signal?: AbortSignal,
   parameters: ParameterValues = 'live',
+  doing: Doing = () => {},
 ): Promise<ValidationLoss | null> {
   const { batchSize } = coordinator.options;
   let sum = 0;
@@ -47,6 +51,7 @@ export async function validationLoss(
     const batch = captionBatch(split, rows);
     sum += await coordinator.loss(batch, parameters);
     tokens += targetCount(batch.tokens);
+    doing(first + rows.length, split.count);
   }
   if (tokens === 0) return null;
   return { loss: sum / split.count, perplexity: Math.exp(sum / tokens), captions: split.count };
@@ -60,9 +65,10 @@ export async function validationScores(
   references: SplitReferences,
   tokens: CaptionTokens,
   parameters: ParameterValues = 'live',
+  doing?: Doing,
 ): Promise<Scores> {
   const images = references.images.map(({ image }) => image);
-  const generated = await coordinator.captions(split.name, images, decodingOf({}, unwrittenIds), parameters);
+  const generated = await coordinator.captions(split.name, images, decodingOf({}, unwrittenIds), parameters, doing);
   const captions = images.map((image, i) => ({ image, caption: vocabulary.decode(generated[i]![0]!.words) }));
   const candidates = { source: `the captions of ${split.name}`, captions };
   const { scores } = await scoreCaptions(candidates, references, { tokens, resamples: 0 });

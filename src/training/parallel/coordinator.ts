@@ -6,7 +6,7 @@ import { type Batch, captionLengths } from '../../data/batches.js';
 import type { Dataset, SplitName } from '../../data/dataset.js';
 import type { GradientSource, ParameterValues, SharedMemory } from '../../engine/engine.js';
 import { arenaBytes, type EngineChoice, precisionOf, prepareProcess, reservedBytes } from '../../engine/select.js';
-import { allocateSharedMemory, updateChunk } from '../../engine/shared-memory.js';
+import { allocateSharedMemory, type MemoryPlan, updateChunk } from '../../engine/shared-memory.js';
 import { TrainingError } from '../../errors.js';
 import { loadableModule, workerFile } from '../../files/worker-files.js';
 import { type DecodedCaption, type Decoding, hypothesesOf } from '../../model/decoding/decoding.js';
@@ -88,20 +88,9 @@ export class Coordinator {
     prepareProcess(engine);
     this.onFault = options.onFault;
     const rowsPerShard = Math.ceil(batchSize / shards);
-    const layout = layoutOf(model.spec.parameters);
-    this.memory = allocateSharedMemory({
-      layout,
-      precision: precisionOf(engine),
-      ...(updates && {
-        states: stateOfRule[updates.rule],
-        averages: updates.averages,
-        accumulates: updates.accumulates,
-      }),
-      shards,
-      arenaBytes: arenaBytes(engine, updates ? model.spec : captioning(model), layout, rowsPerShard),
-      firstByte: reservedBytes(engine),
-      journals: workers,
-    });
+    const plan = memoryPlan(options);
+    const { layout } = plan;
+    this.memory = allocateSharedMemory(plan);
     this.ranges = chunkRanges(layout.trainedLength, workers);
     this.ensemble = ensemble.map((other) => {
       const layout = layoutOf(other.spec.parameters);
@@ -225,6 +214,7 @@ export class Coordinator {
   /**
    * Captions of images of a split, in their order, each no longer than a training caption may be.
    *
+   * @param doing told whenever more images are done
    * @returns the captions of each image, as many as `decoding` asks for or the search found
    */
   async captions(
@@ -232,6 +222,7 @@ export class Coordinator {
     images: readonly number[],
     decoding: Decoding,
     parameters: ParameterValues = 'live',
+    doing: (done: number, of: number) => void = () => {},
   ): Promise<readonly (readonly DecodedCaption[])[]> {
     const { shards } = this.options;
     const atOnce = Math.floor(this.setup.rowsPerShard / hypothesesOf(decoding));
@@ -241,11 +232,14 @@ export class Coordinator {
     );
     const found: (readonly (readonly DecodedCaption[])[])[] = [];
     let taken = 0;
+    let done = 0;
     const captionParts = async (shard: number) => {
       while (taken < parts.length) {
         const part = taken++;
         const task = { kind: 'captions', split, shard, images: parts[part]!, decoding, parameters } as const;
         found[part] = (await this.pool.run(task)).captions;
+        done += parts[part]!.length;
+        doing(done, images.length);
       }
     };
     await Promise.all(Array.from({ length: shards }, (_, shard) => captionParts(shard)));
@@ -261,6 +255,31 @@ export class Coordinator {
     writeBatch(this.setup.batch, batch);
     return dealRows(captionLengths(batch.tokens), this.options.shards);
   }
+}
+
+/** The shared memory of the model that is trained. */
+export function memoryPlan({
+  engine,
+  model,
+  updates,
+  batchSize,
+  workers,
+  shards,
+}: Pick<CoordinatorOptions, 'engine' | 'model' | 'updates' | 'batchSize' | 'workers' | 'shards'>): MemoryPlan {
+  const layout = layoutOf(model.spec.parameters);
+  return {
+    layout,
+    precision: precisionOf(engine),
+    ...(updates && {
+      states: stateOfRule[updates.rule],
+      averages: updates.averages,
+      accumulates: updates.accumulates,
+    }),
+    shards,
+    arenaBytes: arenaBytes(engine, updates ? model.spec : captioning(model), layout, Math.ceil(batchSize / shards)),
+    firstByte: reservedBytes(engine),
+    journals: workers,
+  };
 }
 
 function setupOf({ recipe, family }: Model, memory: SharedMemory): ModelSetup {

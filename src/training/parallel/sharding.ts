@@ -27,6 +27,13 @@ export function shardsFor(workers: number, batchSize: number): number {
   return Math.max(1, Math.min(workers, Math.floor(batchSize / leastRows)));
 }
 
+/** The most shards, up to `most`, that fit into so many bytes; at least one. */
+export function shardsWithin(bytes: number, most: number, bytesOf: (shards: number) => number): number {
+  let shards = most;
+  while (shards > 1 && bytesOf(shards) > bytes) shards--;
+  return shards;
+}
+
 /** Cuts [0, length) into ranges of whole chunks, as equal as that allows. */
 export function chunkRanges(length: number, parts: number): { from: number; to: number }[] {
   const chunks = Math.ceil(length / updateChunk);

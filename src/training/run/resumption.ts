@@ -1,4 +1,5 @@
 /** What may change between a run's stop and its resumption, of the config and of recap, and the refusal of everything else. */
+import { differences, isAmong } from '../../config/differences.js';
 import { configOf } from '../../config/load.js';
 import type { Config, PartialConfig } from '../../config/schema.js';
 import { NewerVersionError, UserError } from '../../errors.js';
@@ -42,11 +43,21 @@ function fixedKeys({ train }: Config): ReadonlyMap<string, string> {
  * @throws UserError naming the first key that may not change, with both values
  */
 export function checkChanges(recorded: unknown, wanted: Config): string[] {
-  const changes: string[] = [];
   // Keys that the version which wrote it did not have stand there with their defaults, which are what it computed.
   const before = configOf(recorded as PartialConfig);
-  compare(before, wanted, '', fixedKeys(before), changes);
-  return changes;
+  const fixed = fixedKeys(before);
+  return differences(before, wanted).map(({ key, text }) => {
+    const reason = fixed.get(key);
+    if (reason !== undefined) {
+      throw new UserError(`This run cannot go on with another ${text}, since ${reason}. Start a new run.`);
+    }
+    if (isAmong(key, changeableKeys)) return text;
+    const others = changeableKeys.filter((each) => !fixed.has(each));
+    throw new UserError(
+      `This run cannot go on with another ${text}. Only these may change: ${others.join(', ')}. ` +
+        'Start a new run for the rest.',
+    );
+  });
 }
 
 /**
@@ -68,37 +79,4 @@ export function checkArithmetic({ path, state }: Checkpoint): string | null {
     `This run was computed by recap ${state.recapVersion} with ${theirs}, and goes on with recap ${version} with ` +
     `${ours}: its numbers may differ in the last digits from those of a run never stopped.`
   );
-}
-
-function compare(
-  recorded: unknown,
-  wanted: unknown,
-  path: string,
-  fixed: ReadonlyMap<string, string>,
-  changes: string[],
-): void {
-  if (isMapping(recorded) && isMapping(wanted)) {
-    for (const key of new Set([...Object.keys(recorded), ...Object.keys(wanted)])) {
-      compare(recorded[key], wanted[key], path === '' ? key : `${path}.${key}`, fixed, changes);
-    }
-    return;
-  }
-  if (JSON.stringify(recorded) === JSON.stringify(wanted)) return;
-  const change = `${path}: ${JSON.stringify(recorded)} → ${JSON.stringify(wanted)}`;
-  const reason = fixed.get(path);
-  if (reason !== undefined) {
-    throw new UserError(`This run cannot go on with another ${change}, since ${reason}. Start a new run.`);
-  }
-  if (!changeableKeys.some((key) => path === key || path.startsWith(`${key}.`))) {
-    const others = changeableKeys.filter((key) => !fixed.has(key));
-    throw new UserError(
-      `This run cannot go on with another ${change}. Only these may change: ${others.join(', ')}. ` +
-        'Start a new run for the rest.',
-    );
-  }
-  changes.push(change);
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

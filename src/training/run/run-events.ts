@@ -5,6 +5,8 @@ import type { TrainingStep } from '../loop/training-steps.js';
 import type { SampleCaption, Validation } from '../loop/validation.js';
 
 export interface RunEvents {
+  /** Before that, and before the first line of a run: what is being done, where that takes its time. */
+  preparing(what: string): void;
   /** Before the first step. */
   started(trainer: Trainer, run: { readonly dir: string; readonly doneSteps: number }): void;
   step(step: TrainingStep): void;
@@ -16,6 +18,8 @@ export interface RunEvents {
    * @param meanReward of the same captions, where they are the model's own
    */
   epochEnded(step: TrainingStep, meanLoss: number | null, meanReward: number | null): void;
+  /** Within a validation, whenever more of it is done. */
+  validating(what: string, done: number, of: number): void;
   validated(epoch: number, validation: Validation, isBest: boolean): void;
   captions(samples: readonly SampleCaption[]): void;
   checkpointed(path: string, step: number): void;
@@ -26,9 +30,11 @@ export interface RunEvents {
 /** The events that someone listens to, and nothing for the others. */
 export function allEvents(some: Partial<RunEvents> = {}): RunEvents {
   return {
+    preparing: (...told) => some.preparing?.(...told),
     started: (...told) => some.started?.(...told),
     step: (...told) => some.step?.(...told),
     epochEnded: (...told) => some.epochEnded?.(...told),
+    validating: (...told) => some.validating?.(...told),
     validated: (...told) => some.validated?.(...told),
     captions: (...told) => some.captions?.(...told),
     checkpointed: (...told) => some.checkpointed?.(...told),

@@ -175,11 +175,20 @@ async function validate(
   const { coordinator, dataset, config, references } = trainer;
   const { val, vocabulary } = dataset;
   const parameters = validatedParameters(config);
-  const losses = await validationLoss(coordinator, val, signal, parameters);
+  const doing = (what: string) => (done: number, of: number) => events.validating(what, done, of);
+  const losses = await validationLoss(coordinator, val, signal, parameters, doing('captions'));
   if (losses === null) return null;
   const { captions, scores: scored } = config.validate;
   const scores = areScoresDue(trainer, progress)
-    ? await validationScores(coordinator, val, vocabulary, references!, scored.tokens, parameters)
+    ? await validationScores(
+        coordinator,
+        val,
+        vocabulary,
+        references!,
+        scored.tokens,
+        parameters,
+        doing('images captioned'),
+      )
     : null;
   const samples = await sampleCaptions(coordinator, val, vocabulary, captions, parameters);
 

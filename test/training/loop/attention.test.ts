@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadImages } from '../../../src/data/dataset.js';
 import { unwrittenIds } from '../../../src/data/vocabulary.js';
 import { decodingOf } from '../../../src/model/decoding/decoding.js';
+import { readCheckpoint } from '../../../src/training/checkpoints/checkpoint.js';
 import { captionImages, captionInputs } from '../../../src/training/loop/caption-images.js';
 import { createTrainer } from '../../../src/training/loop/trainer.js';
 import { startRun } from '../../../src/training/run/train.js';
@@ -39,6 +40,20 @@ describe('a run with attention', () => {
     const { inputs } = await loadImages(config.data, 'val', 'float32');
     const given = await captionInputs(checkpoint, inputs);
     expect(given.captions.slice(0, 5)).toEqual(expected);
+  });
+
+  it('tells from its workers where it looked, where it looks at all', async () => {
+    const checkpoint = newestCheckpoint(run);
+    const decoding = { attention: true, beam: 2 };
+    const { captions } = await captionImages(checkpoint, smallConfig(data), 'val', { images: [3], decoding });
+    const [best] = captions[0]!.decoded;
+    expect(best!.attention).toHaveLength(best!.words.length);
+    for (const weights of best!.attention!) expect(weights).toHaveLength(4);
+    const blind = join(temporaryFolder(), 'blind');
+    const { checkpoints } = await startRun(smallConfig(data, ['train.epochs=1']), blind, {});
+    const asked = captionImages(readCheckpoint(checkpoints.newest!), smallConfig(data), 'val', { decoding });
+    await expect(asked).rejects.toThrow('is of a model that looks at no grid (model.attention: none).');
+    rmSync(blind, { recursive: true });
   });
 
   it('says what it lacks where the grids are missing or cut in another way', async () => {

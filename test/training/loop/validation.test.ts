@@ -39,6 +39,14 @@ describe('The loss of a validation', () => {
     expect(perplexity).toBeCloseTo(Math.exp((2 * loss) / 7), 10);
   });
 
+  it('tells how many captions are done', async () => {
+    const { coordinator } = await trainer;
+    const { count } = dataset.val;
+    const told: string[] = [];
+    await validationLoss(coordinator, dataset.val, undefined, 'live', (done, of) => told.push(`${done} of ${of}`));
+    expect(told.at(-1)).toBe(`${count} of ${count}`);
+  });
+
   it('is none where no word is there to predict', async () => {
     const { coordinator } = await trainer;
     expect(await validationLoss(coordinator, withNulls(1, 2, 3, 4, 5, 6))).toBeNull();

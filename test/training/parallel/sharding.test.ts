@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { captionLengths } from '../../../src/data/batches.js';
 import { updateChunk } from '../../../src/engine/shared-memory.js';
-import { chunkRanges, dealRows, shardsFor } from '../../../src/training/parallel/sharding.js';
+import { chunkRanges, dealRows, shardsFor, shardsWithin } from '../../../src/training/parallel/sharding.js';
 import { tokensOf } from '../../support/shard.js';
 
 const minibatch = fc.record({
@@ -14,6 +14,13 @@ describe('the shards of a minibatch', () => {
   it('are one a worker, as long as each has enough captions to be worth it', () => {
     expect([1, 2, 16, 64].map((workers) => shardsFor(workers, 100))).toEqual([1, 2, 12, 12]);
     expect(shardsFor(64, 5)).toBe(1);
+  });
+
+  it('are fewer where the memory has not the room for all, and never none', () => {
+    const bytesOf = (shards: number) => 100 + 10 * shards;
+    expect(shardsWithin(1000, 12, bytesOf)).toBe(12);
+    expect(shardsWithin(165, 12, bytesOf)).toBe(6);
+    expect(shardsWithin(5, 12, bytesOf)).toBe(1);
   });
 
   it('hold every row once, and differ by at most one row and one caption’s length', () => {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/errors.js';
+import { createTrainer } from '../../../src/training/loop/trainer.js';
 import { resumeRun, startRun } from '../../../src/training/run/train.js';
 import { recap } from '../../support/command.js';
 import { smallConfig, temporaryFolder, trainUntil, watched, writeData } from '../runs.js';
@@ -62,6 +63,14 @@ describe('a new run', () => {
   it('of a model beyond the memory that one run can address is refused with what to do', async () => {
     const sets = ['model={wordDim: 8192, hiddenDim: 8192}', 'train.shards=3'];
     await refused(/GiB of shared memory, more than the 4 GiB that one run can address\. Use a smaller/, sets, 'huge');
+  });
+
+  it('is planned for the captions that there can be, however large a minibatch is asked for', async () => {
+    const sets = ['model={wordDim: 256, hiddenDim: 512}', 'train.batchSize=65536', 'train.shards=auto'];
+    const trainer = await createTrainer(smallConfig(data, sets));
+    await trainer.coordinator.close();
+    expect(trainer.coordinator.options.batchSize).toBe(20);
+    expect(trainer.coordinator.memory.memory.buffer.byteLength).toBeLessThan(2 ** 28);
   });
 
   it('whose first parameters do not fit its model is refused before it has a folder', async () => {
