@@ -10,6 +10,7 @@ import { usableThreads } from '../files/container-limits.js';
 import { Screen } from '../report/screen.js';
 import type { Precision } from '../tensor/matrix.js';
 import { type BenchmarkResult, benchmark } from '../training/checks/benchmark.js';
+import { fastestSettings } from '../training/checks/fastest-settings.js';
 import { measurePeak } from '../training/checks/peak.js';
 import { configOption, setOption } from './options.js';
 import { wholeNumber } from './whole-number.js';
@@ -50,12 +51,18 @@ export const benchCommand: CommandModule<unknown, Arguments> = {
           requiresArg: true,
           describe: 'Captions of a minibatch (default: 100, or the config’s)',
         },
-        workers: { type: 'string', requiresArg: true, describe: 'Worker counts, such as 1,2 (default: every core)' },
+        workers: {
+          type: 'string',
+          requiresArg: true,
+          describe:
+            'Worker counts, such as 1,2 (default: every core); auto: find what is fastest, shards and batch too',
+        },
         steps: { type: 'number', requiresArg: true, default: 30, describe: 'Steps that count' },
         json: { type: 'boolean', default: false, describe: 'One JSON object a line' },
       })
       .example('$0 bench --shape coco --workers 1,2', 'the COCO shape with one and two workers')
       .example('$0 bench --config config/flickr1k-lstm.yaml --json', 'real captions, one JSON object a line')
+      .example('$0 bench --config FILE --workers auto', 'what to write into the config on this machine')
       .example("$0 bench --shape coco --set 'engine={name: cpu, blas: none}'", 'WebAssembly alone'),
   handler: bench,
 };
@@ -65,19 +72,66 @@ async function bench(args: Arguments): Promise<void> {
   const lengths = args.lengths ?? (args.shape === undefined ? 'data' : 'full');
   const { config, load } = subject(args, lengths);
   const steps = wholeNumber('--steps', args.steps);
-  const counts = workerCounts(args.workers);
-  const { choice } = await chooseEngine(config.engine);
+  const counts = args.workers === 'auto' ? null : workerCounts(args.workers);
+  const progress = new Screen(process.stderr);
+  const preparing = (what: string) => progress.progress(what);
+  const { choice } = await chooseEngine(config.engine, undefined, preparing);
+  preparing('measuring what one core can do at most');
   const peak = await measurePeak(choice);
-  for (const workers of counts) {
-    const result = await benchmark(config, {
+  const measure = async (some: Config, workers: number): Promise<BenchmarkResult> => {
+    preparing('loading the data');
+    const result = await benchmark(some, {
       workers,
       steps,
       load,
+      preparing,
+      step: (done, of) => preparing(`${workers} worker${workers === 1 ? '' : 's'}: step ${done} of ${of}`),
       onFault: (message) => screen.warn(`warning: ${message}`),
     });
+    progress.endProgress();
     const peakShare = (result.gflops * 1e9) / (peak * Math.min(workers, usableThreads()));
     if (args.json) screen.print(JSON.stringify(record(result, lengths, peakShare)));
     else for (const line of lines(result, lengths, peakShare)) screen.print(line);
+    return result;
+  };
+  if (counts === null) await findFastest(config, args, measure, screen);
+  else for (const workers of counts) await measure(config, workers);
+}
+
+/** Measures one setting after the other, and says the fastest as lines of a config. */
+async function findFastest(
+  config: Config,
+  { batch, json }: Arguments,
+  measure: (config: Config, workers: number) => Promise<BenchmarkResult>,
+  screen: Screen,
+): Promise<void> {
+  const first = config.train.batchSize;
+  let captions = Number.POSITIVE_INFINITY;
+  const best = await fastestSettings(
+    async ({ workers, shards, batchSize }) => {
+      const train = { ...config.train, shards, batchSize };
+      const result = await measure({ ...config, train }, workers);
+      captions = result.trainer.dataset.train.count;
+      return result.captionsPerSecond;
+    },
+    // A minibatch that is asked for is kept, and none is larger than the data.
+    {
+      threads: usableThreads(),
+      batchSize: { first, most: () => (batch === undefined ? Math.min(mostRows, captions) : first) },
+    },
+  );
+  if (json) {
+    screen.print(JSON.stringify({ fastest: best }));
+    return;
+  }
+  screen.print('');
+  screen.print('fastest here, as lines of a config:');
+  screen.print('train:');
+  for (const [key, value] of Object.entries(best)) screen.print(`  ${key}: ${value}`);
+  if (best.batchSize > first) {
+    screen.print(
+      `A minibatch of ${best.batchSize} in place of ${first} trains otherwise: in fewer and larger steps an epoch.`,
+    );
   }
 }
 
@@ -96,14 +150,25 @@ function subject(
       const dataset = await loadDataset(config.data, precision, config.train.seed);
       return lengths === 'full' ? fullLength(dataset) : dataset;
     };
-    return { config, load };
+    return { config, load: once(load) };
   }
   const config = parseConfigText(`{ data: { builtin: shapes }, model: { cell: ${args.cell} } }`, '--shape coco', sets);
   const grid = config.model.attention === 'none' ? null : { positions: 49, columns: 352 };
   const coco = { captions: 10_000, images: 2000, steps: 16, featureDim: 512, vocabSize: 1004, lengths, grid };
-  return { config, load: async () => syntheticDataset(coco, config.train.seed) };
+  return { config, load: once(async () => syntheticDataset(coco, config.train.seed)) };
 }
 
+/** The data of one config, which has one engine and so one precision, is the same in every measurement. */
+function once(load: (precision: Precision) => Promise<Dataset>): typeof load {
+  let loaded: Promise<Dataset> | null = null;
+  return (precision) => {
+    loaded ??= load(precision);
+    return loaded;
+  };
+}
+
+/** As many as `train.batchSize` may be. */
+const mostRows = 65_536;
 /** As many as `train.workers` may be. */
 const mostWorkers = 1024;
 
@@ -112,7 +177,7 @@ function workerCounts(text: string | undefined): number[] {
   return text.split(',').map((word) => {
     const count = Number(word);
     if (word.trim() === '' || Number.isNaN(count)) {
-      throw new UserError(`--workers: found "${text}", expected worker counts such as 1,2.`);
+      throw new UserError(`--workers: found "${text}", expected worker counts such as 1,2, or auto.`);
     }
     if (count > mostWorkers) throw new UserError(`--workers: found ${count}, expected at most ${mostWorkers}.`);
     return wholeNumber('--workers', count);
@@ -127,6 +192,7 @@ function record({ trainer, engine, ...measured }: BenchmarkResult, lengths: Leng
     precision: engine.precision,
     workers: trainer.workers,
     shards: trainer.shards,
+    batchSize: trainer.config.train.batchSize,
     lengths,
     captionsPerSecond: measured.captionsPerSecond,
     stepMs: measured.stepMs,
@@ -142,12 +208,13 @@ function lines(
   lengths: Lengths,
   peakShare: number,
 ): string[] {
-  const { model, workers, shards } = trainer;
+  const { model, workers, shards, config } = trainer;
   const { min, median, max } = measured.stepMs;
   const { forwardBackward, dispatch, update, rest } = measured.phases;
   return [
     `${model.spec.title}, ${lengths === 'full' ? 'full length' : 'lengths of the data'}, ${engine.engine} ` +
-      `(${engine.precision}; ${engine.detail}), ${workers} worker${workers === 1 ? '' : 's'}, ${shards} shard${shards === 1 ? '' : 's'}`,
+      `(${engine.precision}; ${engine.detail}), ${workers} worker${workers === 1 ? '' : 's'}, ${shards} shard${shards === 1 ? '' : 's'}, ` +
+      `minibatches of ${config.train.batchSize}`,
     ...(switchedOff.length > 0 ? [`  switched off for this: ${switchedOff.join(', ')}`] : []),
     `  ${Math.round(measured.captionsPerSecond)} captions/s   step ${ms(median)} (${ms(min)} to ${ms(max)})`,
     `  ${measured.gflops.toFixed(1)} GFLOP/s in products, ${percent(peakShare)} of the measured peak`,

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { configToYaml } from '../../src/config/load.js';
+import { parse } from 'yaml';
+import { configToYaml, resolveConfig } from '../../src/config/load.js';
+import { usableThreads } from '../../src/files/container-limits.js';
 import { recap } from '../support/command.js';
 import { smallConfig, temporaryFolder, trainUntil, writeData } from '../training/runs.js';
 
@@ -40,6 +42,31 @@ describe('recap caption', () => {
     expect(status).toBe(0);
     expect(stdout.trimEnd().split('\n')).toHaveLength(4);
     expect(stdout).toMatch(/^ +0 {2}/);
+  });
+
+  it('says where there are fewer images than are asked for', () => {
+    const words = ['caption', '--checkpoint', checkpoint, '--count', '1e9', '--set', `data.dir=${features}`];
+    const { status, stdout, stderr } = recap(words);
+    expect(status).toBe(0);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(9);
+    expect(stderr).toContain('note: --count 1000000000, but the val features have 9 images; all are captioned.\n');
+  });
+
+  it.each([
+    ['model.cell=rnn', 'model.cell: "lstm" → "rnn"'],
+    ['model={hiddenDim: 99}', 'model.wordDim: 16 → 256'],
+    ['train.epochs=9', 'train.epochs: 3 → 9'],
+  ])('refuses --set %s, which cannot apply to a stored model', (set, change) => {
+    for (const command of ['caption', 'evaluate']) {
+      expect(recap([command, '--checkpoint', checkpoint, '--set', set])).toMatchObject({
+        status: 2,
+        stderr: expect.stringMatching(
+          new RegExp(
+            `^recap: --set ${change}: a stored model stays what it was trained as\\. Only these may be set: data.dir, .*\\n$`,
+          ),
+        ),
+      });
+    }
   });
 
   it('captions images by the best checkpoint of a run', () => {
@@ -132,6 +159,19 @@ describe('recap gradcheck', () => {
 });
 
 describe('recap bench', () => {
+  it('finds the fastest workers, shards and minibatch, and says them as lines of a config', () => {
+    const sets = ['--set', 'train.batchSize=16', '--set', 'engine={name: cpu, blas: none}'];
+    const words = ['bench', '--config', config, '--workers', 'auto', '--steps', '1', ...sets];
+    const { status, stdout } = recap(words);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/, 1 worker, 1 shard, minibatches of 16$/m);
+    const [, yaml] = /as lines of a config:\n(train:\n(?: {2}.*\n)+)/.exec(stdout)!;
+    const { train } = resolveConfig(config, [`train=${JSON.stringify(parse(yaml!).train)}`]);
+    expect(train.workers).toBeLessThanOrEqual(usableThreads());
+    // Of 20 captions no minibatch of 32 is tried.
+    expect(train.batchSize).toBe(16);
+  });
+
   it('prints one JSON object a worker count', () => {
     const sets = ['--set', 'engine={name: cpu, blas: none}', '--set', 'train.epochs=50'];
     const words = ['bench', '--config', config, '--workers', '1,2', '--steps', '5', '--json', ...sets];

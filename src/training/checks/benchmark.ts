@@ -8,7 +8,7 @@ import type { EngineDescription } from '../../engine/engine.js';
 import type { Precision } from '../../tensor/matrix.js';
 import { packedPlan } from '../../tensor/step-plan.js';
 import { withTrueCaptions } from '../loop/self-critical.js';
-import { createTrainer, type Trainer } from '../loop/trainer.js';
+import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
 import { type TrainingStep, trainingSteps } from '../loop/training-steps.js';
 import { dealRows } from '../parallel/sharding.js';
 
@@ -18,6 +18,10 @@ export interface BenchmarkOptions {
   readonly steps: number;
   readonly load?: (precision: Precision) => Promise<Dataset>;
   readonly onFault: (message: string) => void;
+  /** Told what is being done, where that takes its time before the first step. */
+  readonly preparing?: TrainerOptions['preparing'];
+  /** Told after each step, those that do not count among them. */
+  readonly step?: (done: number, of: number) => void;
 }
 
 export interface Spread {
@@ -39,7 +43,7 @@ export interface PhaseTimes {
 }
 
 export interface BenchmarkResult {
-  readonly trainer: Pick<Trainer, 'model' | 'shards' | 'workers'>;
+  readonly trainer: Pick<Trainer, 'config' | 'model' | 'dataset' | 'shards' | 'workers'>;
   readonly engine: EngineDescription;
   /** Keys of what the config asks for and the benchmark, which is of true captions, does without. */
   readonly switchedOff: readonly string[];
@@ -60,12 +64,13 @@ export async function benchmark(config: Config, options: BenchmarkOptions): Prom
   const { config: plain, switchedOff } = withTrueCaptions(config);
   const trainer = await createTrainer(
     { ...plain, train: { ...plain.train, workers: options.workers } },
-    { onFault: options.onFault, load: options.load },
+    { onFault: options.onFault, preparing: options.preparing, load: options.load },
   );
   try {
     const last = warmUpSteps + options.steps;
     const steps: TrainingStep[] = [];
     for await (const step of trainingSteps(trainer, 1, last)) {
+      options.step?.(step.step, last);
       if (step.step > warmUpSteps) steps.push(step);
     }
     return { ...measured(trainer, steps), engine: trainer.engine.description, switchedOff };
@@ -75,7 +80,7 @@ export async function benchmark(config: Config, options: BenchmarkOptions): Prom
 }
 
 function measured(trainer: Trainer, steps: readonly TrainingStep[]): Omit<BenchmarkResult, 'engine' | 'switchedOff'> {
-  const { model, shards, workers } = trainer;
+  const { config, model, dataset, shards, workers } = trainer;
   const totals = steps.map(({ timing }) => timing.total);
   const stepMs = spread(totals);
   const seconds = totals.reduce((sum, total) => sum + total, 0) / 1000;
@@ -83,7 +88,7 @@ function measured(trainer: Trainer, steps: readonly TrainingStep[]): Omit<Benchm
   const captions = median(steps.map((step) => step.captions));
   const slowest = (step: TrainingStep) => Math.max(...workerLoads(step.timing.shards, workers));
   return {
-    trainer: { model, shards, workers },
+    trainer: { config, model, dataset, shards, workers },
     captionsPerSecond: (captions * 1000) / stepMs.median,
     stepMs,
     gflops: operations / seconds / 1e9,
