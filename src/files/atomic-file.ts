@@ -1,6 +1,16 @@
 /** Files that appear under their name whole or not at all, whenever the process or the machine stops. */
 import { randomInt } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openRegularFile } from './regular-file.js';
 
@@ -106,11 +116,14 @@ export function syncFolder(folder: string): void {
   }
 }
 
+/** Windows flushes only what is open for writing. */
+const forFlushing = process.platform === 'win32' ? constants.O_RDWR : constants.O_RDONLY;
+
 /** Flushes what any process wrote into `path`; a missing file has nothing to flush. */
 export function syncFile(path: string): void {
   let file: number;
   try {
-    file = openRegularFile(path);
+    file = openRegularFile(path, forFlushing);
   } catch {
     return;
   }

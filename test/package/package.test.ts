@@ -42,7 +42,7 @@ describeWith({ network: true }, 'the packed package, installed in an empty folde
   }, 300_000);
 
   function run(command: string, ...words: string[]): SpawnSyncReturns<string> {
-    return spawnSync(command, words, { cwd: user, encoding: 'utf8' });
+    return spawnSync(command, words, { cwd: user, encoding: 'utf8', timeout: 250_000 });
   }
 
   it('leaves the manifests of the packing folder as they were', () => {
@@ -68,7 +68,7 @@ describeWith({ network: true }, 'the packed package, installed in an empty folde
   });
 
   it.each(['{name: cpu, blas: none}', '{name: gpu, mode: webasm}'])(
-    'trains on the built-in set with engine %s',
+    'trains on the built-in set with engine %s, and captions its images',
     (engine) => {
       const set = [
         `engine=${engine}`,
@@ -86,6 +86,10 @@ describeWith({ network: true }, 'the packed package, installed in an empty folde
         ...set.flatMap((text) => ['--set', text]),
       );
       expect({ status, stderr }).toMatchObject({ status: 0 });
+      const captions = ['caption', '--checkpoint', `run-${engine.length}`, '--count', '3'];
+      const captioned = run('npx', '--no-install', 'recap', ...captions);
+      expect(captioned).toMatchObject({ status: 0 });
+      expect(captioned.stdout).toMatch(/^ +0 {2}\w.*\n +1 {2}\w.*\n +2 {2}\w.*\n$/);
     },
   );
 

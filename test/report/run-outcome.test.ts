@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { outcomeLines } from '../../src/report/run-outcome.js';
+import { shellWord } from '../../src/shell-word.js';
 import type { TrainOutcome } from '../../src/training/run/train.js';
 
 const done: TrainOutcome = {
@@ -42,6 +43,11 @@ describe('the last lines of a run', () => {
   it('are commands that a shell takes as they are printed', () => {
     const { lines } = outcomeLines({ ...done, dir: "my runs/it's $HOME" });
     expect(lines[1]).toBe("  npx recap caption --checkpoint 'my runs/it'\\''s $HOME'");
+  });
+
+  it('are commands for the shells of Windows there', () => {
+    expect(shellWord('runs\\mine', 'win32')).toBe('runs\\mine');
+    expect(shellWord('C:\\my runs', 'win32')).toBe('"C:\\my runs"');
   });
 
   it('name what is really there when the last checkpoint could not be written', () => {
