@@ -4,7 +4,6 @@ import { parseConfigText, resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { fullLength, syntheticDataset } from '../data/synthetic.js';
-import { chooseEngine } from '../engine/select.js';
 import { UserError } from '../errors.js';
 import { usableThreads } from '../files/container-limits.js';
 import { Screen } from '../report/screen.js';
@@ -75,11 +74,8 @@ async function bench(args: Arguments): Promise<void> {
   const counts = args.workers === 'auto' ? null : workerCounts(args.workers);
   const progress = new Screen(process.stderr);
   const preparing = (what: string) => progress.progress(what);
-  const { choice } = await chooseEngine(config.engine, undefined, preparing);
-  preparing('measuring what one core can do at most');
-  const peak = await measurePeak(choice);
+  let peak = Number.NaN;
   const measure = async (some: Config, workers: number): Promise<BenchmarkResult> => {
-    preparing('loading the data');
     const result = await benchmark(some, {
       workers,
       steps,
@@ -88,6 +84,10 @@ async function bench(args: Arguments): Promise<void> {
       step: (done, of) => preparing(`${workers} worker${workers === 1 ? '' : 's'}: step ${done} of ${of}`),
       onFault: (message) => screen.warn(`warning: ${message}`),
     });
+    if (Number.isNaN(peak)) {
+      preparing('measuring what one core can do at most');
+      peak = await measurePeak(result.trainer.engine.choice);
+    }
     progress.endProgress();
     const peakShare = (result.gflops * 1e9) / (peak * Math.min(workers, usableThreads()));
     if (args.json) screen.print(JSON.stringify(record(result, lengths, peakShare)));

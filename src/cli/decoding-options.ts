@@ -73,9 +73,8 @@ export function checkpointsNamed(
 }
 
 /** What captioning tells of itself, on a screen of standard error: standard output has captions or scores alone. */
-export function captioningProgress(screen: Screen): Required<Pick<CaptioningOptions, 'preparing' | 'captioning'>> {
+export function captioningProgress(screen: Screen): Required<Pick<CaptioningOptions, 'captioning'>> {
   return {
-    preparing: (what) => screen.progress(what),
     captioning: (done, of) => {
       if (of > quicklyCaptioned) screen.progress(`${done} of ${of} images captioned`);
     },

@@ -64,12 +64,26 @@ export async function chooseEngine(wanted: EngineWanted, recorded?: EngineChoice
   }
 }
 
+/**
+ * What a new run may take: of `auto` on a machine with a GPU both it and cpu, of which a step of the run itself then tells
+ * the faster; otherwise the one that `chooseEngine` chooses.
+ */
+export async function engineCandidates(
+  wanted: EngineWanted,
+  recorded?: EngineChoice,
+): Promise<readonly ChosenEngine[]> {
+  const chosen = await chooseEngine(wanted, recorded);
+  if (wanted.name !== 'auto' || recorded !== undefined || chosen.choice.name !== 'gpu') return [chosen];
+  return [chosen, chooseCpu(anyProducts, undefined, [])];
+}
+
+const anyProducts = { name: 'cpu', blas: 'auto', precision: 'float32' } as const;
+
 async function chooseAny(recorded?: EngineChoice): Promise<ChosenEngine> {
-  const cpu = { name: 'cpu', blas: 'auto', precision: 'float32' } as const;
-  if (recorded?.name === 'cpu') return chooseCpu(cpu, recorded, []);
+  if (recorded?.name === 'cpu') return chooseCpu(anyProducts, recorded, []);
   const webgpu = (await probe()).find(({ mode }) => mode === 'webgpu')!;
   if (webgpu.available && webgpu.hardware) return gpuOf(webgpu, []);
-  return chooseCpu(cpu, undefined, [`No GPU is used: ${webgpu.reason ?? `${webgpu.adapter} is software`}.`]);
+  return chooseCpu(anyProducts, undefined, [`No GPU is used: ${webgpu.reason ?? `${webgpu.adapter} is software`}.`]);
 }
 
 function chooseCpu(

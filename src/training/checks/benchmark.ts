@@ -43,7 +43,7 @@ export interface PhaseTimes {
 }
 
 export interface BenchmarkResult {
-  readonly trainer: Pick<Trainer, 'config' | 'model' | 'dataset' | 'shards' | 'workers'>;
+  readonly trainer: Pick<Trainer, 'config' | 'model' | 'dataset' | 'engine' | 'shards' | 'workers'>;
   readonly engine: EngineDescription;
   /** Keys of what the config asks for and the benchmark, which is of true captions, does without. */
   readonly switchedOff: readonly string[];
@@ -80,7 +80,7 @@ export async function benchmark(config: Config, options: BenchmarkOptions): Prom
 }
 
 function measured(trainer: Trainer, steps: readonly TrainingStep[]): Omit<BenchmarkResult, 'engine' | 'switchedOff'> {
-  const { config, model, dataset, shards, workers } = trainer;
+  const { config, model, dataset, engine, shards, workers } = trainer;
   const totals = steps.map(({ timing }) => timing.total);
   const stepMs = spread(totals);
   const seconds = totals.reduce((sum, total) => sum + total, 0) / 1000;
@@ -88,7 +88,7 @@ function measured(trainer: Trainer, steps: readonly TrainingStep[]): Omit<Benchm
   const captions = median(steps.map((step) => step.captions));
   const slowest = (step: TrainingStep) => Math.max(...workerLoads(step.timing.shards, workers));
   return {
-    trainer: { config, model, dataset, shards, workers },
+    trainer: { config, model, dataset, engine, shards, workers },
     captionsPerSecond: (captions * 1000) / stepMs.median,
     stepMs,
     gflops: operations / seconds / 1e9,

@@ -5,7 +5,7 @@ import { type FeatureTable, sharedTable } from '../../data/feature-table.js';
 import { unwrittenIds } from '../../data/vocabulary.js';
 import type { EngineDescription, ParameterValues } from '../../engine/engine.js';
 import type { EngineWanted } from '../../engine/engine-wanted.js';
-import { chooseEngine, type EngineChoice, type Preparing, precisionOf } from '../../engine/select.js';
+import { chooseEngine, type EngineChoice, precisionOf } from '../../engine/select.js';
 import { UserError } from '../../errors.js';
 import { usableThreads } from '../../files/container-limits.js';
 import { type DecodedCaption, type DecodingOptions, decodingOf, hypothesesOf } from '../../model/decoding/decoding.js';
@@ -37,8 +37,6 @@ export interface CaptioningOptions {
   readonly decoding?: DecodingOptions;
   /** Told of every failure of a worker that was mended. */
   readonly onFault?: (message: string) => void;
-  /** Told what is being done, where that takes its time. */
-  readonly preparing?: Preparing;
   /** Told whenever more images are captioned. */
   readonly captioning?: (done: number, of: number) => void;
 }
@@ -90,7 +88,7 @@ export async function captionInputs(
   const tables = Object.assign({}, ...members.map((member) => tablesOf(member, inputs))) as Named<FeatureTable>;
   const vocabulary = vocabularyOf(leading);
   const wanted = options.engine ?? { name: 'auto' };
-  const { choice, description } = await chooseEngine(wanted, recordedEngine(leading), options.preparing);
+  const { choice, description } = await chooseEngine(wanted, recordedEngine(leading));
   const rows = Object.values(tables)[0]?.rows ?? 0;
   const images = options.images ?? Array.from({ length: rows }, (_, image) => image);
   const hypotheses = images.length * hypothesesOf(decoding);
@@ -127,7 +125,7 @@ function rowsAtOnce(tables: Named<FeatureTable>): number {
   return Math.max(leastRows, Math.min(mostRows, Math.floor(mostNumbers / columns)));
 }
 
-export interface ImageOptions extends Pick<CaptioningOptions, 'decoding' | 'onFault' | 'preparing' | 'captioning'> {
+export interface ImageOptions extends Pick<CaptioningOptions, 'decoding' | 'onFault' | 'captioning'> {
   readonly images?: readonly number[] | { readonly first: number };
 }
 

@@ -15,7 +15,7 @@ import { decodedNote, referenceList } from './references.js';
 
 export interface ScoringOptions
   extends Pick<ScoreOptions, 'tokens' | 'idf'>,
-    Pick<ImageOptions, 'decoding' | 'onFault' | 'preparing' | 'captioning'> {
+    Pick<ImageOptions, 'decoding' | 'onFault' | 'captioning'> {
   readonly split: FolderSplit;
   /** By default the list of the split beside the data, or its HDF5 captions where there is none. */
   readonly references?: ReferenceSet;
@@ -35,7 +35,7 @@ export interface ImageScoring {
 export async function scoreImages(
   checkpoints: CaptioningCheckpoints,
   config: Config,
-  { split, references: given, decoding, onFault, preparing, captioning, ...scoring }: ScoringOptions,
+  { split, references: given, decoding, onFault, captioning, ...scoring }: ScoringOptions,
 ): Promise<ImageScoring> {
   const { set: references, note } = given ? { set: given, note: null } : await folderReferences(config.data, split);
   checkReferences(references);
@@ -43,7 +43,6 @@ export async function scoreImages(
   const told = {
     ...(decoding ? { decoding } : {}),
     ...(onFault ? { onFault } : {}),
-    ...(preparing ? { preparing } : {}),
     ...(captioning ? { captioning } : {}),
   };
   const { engine, captions } = await captionImages(checkpoints, config, split, { images, ...told });

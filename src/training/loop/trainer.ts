@@ -6,9 +6,8 @@ import { type SamplerConfig, stepsPerEpoch } from '../../data/sampler.js';
 import { unwrittenIds } from '../../data/vocabulary.js';
 import {
   type ChosenEngine,
-  chooseEngine,
   type EngineChoice,
-  type Preparing,
+  engineCandidates,
   precisionOf,
   prepareProcess,
 } from '../../engine/select.js';
@@ -21,10 +20,11 @@ import type { Precision } from '../../tensor/matrix.js';
 import type { Dimensions } from '../../tensor/model-spec.js';
 import { type Checkpoint, restoreCheckpoint, startAverage } from '../checkpoints/checkpoint.js';
 import type { TrainingState } from '../checkpoints/checkpoint-writer.js';
-import { Coordinator, memoryPlan } from '../parallel/coordinator.js';
+import { Coordinator, type CoordinatorOptions, memoryPlan } from '../parallel/coordinator.js';
 import { type Model, modelOf } from '../parallel/model.js';
 import { shardsFor, shardsWithin } from '../parallel/sharding.js';
 import { trueCaptions } from './caption-source.js';
+import { fasterEngine, timeStep } from './faster-engine.js';
 import { drawParameters, type InitialData, loadParameters } from './initial-parameters.js';
 import { wordVectorsOf } from './initial-word-vectors.js';
 import { decayedParameters, optimiserOf } from './optimisers.js';
@@ -33,6 +33,9 @@ import { scheduleOf } from './schedule.js';
 import { sampledWordsOf } from './scheduled-sampling.js';
 import { selfCriticalCaptions } from './self-critical.js';
 import type { TrainingSettings } from './training-steps.js';
+
+/** Told, in words for a person, what takes its time before anything else is to be seen. */
+export type Preparing = (what: string) => void;
 
 export interface TrainerOptions {
   /** Told of every failure of a worker that was mended. */
@@ -80,9 +83,11 @@ export interface Trainer {
 export async function createTrainer(config: Config, options: TrainerOptions = {}): Promise<Trainer> {
   const { checkpoint } = options;
   const recorded = checkpoint?.state.engineChoice as EngineChoice | undefined;
-  const engine = await chooseEngine(config.engine, recorded, options.preparing);
+  const engines = await engineCandidates(config.engine, recorded);
   const load = options.load ?? ((precision) => loadDataset(config.data, precision, config.train.seed));
-  const dataset = await load(precisionOf(engine.choice));
+  // All candidates compute in the same precision.
+  options.preparing?.('loading the data');
+  const dataset = await load(precisionOf(engines[0]!.choice));
   if (dataset.train.count === 0) throw new UserError('The training split has no captions.');
   if (checkpoint && checkpoint.state.dataChecksum !== dataset.checksum) {
     throw new UserError(
@@ -122,8 +127,8 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   const lastStep = config.train.epochs * perEpoch;
   const optimiser = optimiserOf(config.train);
   const parallel = {
-    engine: engine.choice,
     model,
+    dataset,
     updates: {
       rule: optimiser.rule,
       decayed: decayedParameters(model.spec.parameters, config.train.weightDecay),
@@ -132,22 +137,23 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     },
     batchSize: mostRowsOf(config, batchSize, dataset),
     workers,
-  };
-  // Libraries say themselves what memory they need, and what they read of the environment must be set before.
-  prepareProcess(engine.choice);
-  const bytesOf = (some: number) => plannedBytes(memoryPlan({ ...parallel, shards: some }));
-  const shards =
-    config.train.shards === 'auto'
-      ? shardsWithin(roomForSharedMemory(), shardsFor(workers, batchSize), bytesOf)
-      : config.train.shards;
-  const coordinator = new Coordinator({
-    ...parallel,
-    dataset,
-    shards,
     taskSeconds: config.train.taskSeconds,
     onFault: options.onFault ?? (() => {}),
     file: options.workerFile,
-  });
+  };
+  const optionsWith = (choice: EngineChoice): CoordinatorOptions => {
+    const { shards } = config.train;
+    if (shards !== 'auto') return { ...parallel, engine: choice, shards };
+    // Libraries say themselves what memory they need, and what they read of the environment must be set before.
+    prepareProcess(choice);
+    const bytesOf = (some: number) => plannedBytes(memoryPlan({ ...parallel, engine: choice, shards: some }));
+    const most = shardsFor(workers, batchSize);
+    return { ...parallel, engine: choice, shards: shardsWithin(roomForSharedMemory(), most, bytesOf) };
+  };
+  if (engines.length > 1) options.preparing?.('timing a step on the GPU and on the processor');
+  const engine = await fasterEngine(engines, (choice) => timeStep(optionsWith(choice), dataset.train));
+  const coordinator = new Coordinator(optionsWith(engine.choice));
+  const { shards } = coordinator.options;
   try {
     const { inputs, imageIdxs } = dataset.train;
     const statistics = (input: string) => columnStatistics(inputs[input]!, imageIdxs);
