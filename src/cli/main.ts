@@ -12,6 +12,7 @@ import { gradcheckCommand } from './gradcheck.js';
 import { infoCommand } from './info.js';
 import { endWithOutput } from './output.js';
 import { overfitCommand } from './overfit.js';
+import { prepareCommand } from './prepare.js';
 import { sweepCommand } from './sweep.js';
 import { trainCommand } from './train.js';
 import { usageError } from './usage.js';
@@ -21,6 +22,7 @@ process.on('uncaughtException', (error) => process.exit(reportError(error)));
 process.on('unhandledRejection', (error) => process.exit(reportError(error)));
 
 const commands = [
+  prepareCommand,
   trainCommand,
   sweepCommand,
   overfitCommand,
@@ -61,7 +63,7 @@ function optionsInForce(): string[] {
 }
 
 /** Options that may stand several times, and the words that are none. */
-const repeatable: readonly string[] = ['set', 'grid', 'checkpoint', '_'];
+const repeatable: readonly string[] = ['set', 'grid', 'checkpoint', 'captions', 'images', 'list', '_'];
 
 /** What yargs lets pass: one value given twice, which it turns into a list, and a number that is none. */
 function refuseMalformed(argv: Record<string, unknown>): true {

@@ -11,6 +11,7 @@ import type { Named, Precision } from '../tensor/matrix.js';
 import { type CaptionTable, captionTexts, readCaptions } from './captions.js';
 import { toCharacters } from './characters.js';
 import { copyRow, type FeatureTable } from './feature-table.js';
+import { captionFileName, urlFileName, vocabularyFileName } from './folder-files.js';
 import { Hdf5Reader } from './hdf5.js';
 import { holdOut } from './hold-out.js';
 import { checkSameColumns, describeImages, firstImages, type ImageTables, readImages } from './image-tables.js';
@@ -24,9 +25,6 @@ export type SplitName = 'train' | 'val';
 /** Splits of a folder. The third one is for final scores, and nothing of training or selection reads it. */
 export const folderSplits = ['train', 'val', 'test'] as const;
 export type FolderSplit = (typeof folderSplits)[number];
-
-const captionFileName = 'coco2014_captions.h5';
-const vocabularyFileName = 'coco2014_vocab.json';
 
 export interface CaptionSplit {
   readonly name: SplitName;
@@ -137,10 +135,10 @@ export async function loadCaptionTexts(
   split: FolderSplit,
 ): Promise<ReadonlyMap<number, string[]>> {
   const folder = await dataFolder(config);
-  const words = readVocabulary(join(folder, 'coco2014_vocab.json'));
+  const words = readVocabulary(join(folder, vocabularyFileName));
   const reader = new Hdf5Reader();
   try {
-    const tables = await readCaptions(reader, join(folder, 'coco2014_captions.h5'), words, [split]);
+    const tables = await readCaptions(reader, join(folder, captionFileName), words, [split]);
     return captionTexts(tables[split], words);
   } finally {
     await reader.close();
@@ -202,7 +200,7 @@ function limit(split: CaptionSplit, count: number | null): CaptionSplit {
 
 /** One url a line, or a path from the folder; a file for another number of images belongs to other data. */
 function readUrls(folder: string, split: FolderSplit, rows: number): string[] | null {
-  const path = join(folder, `${split}2014_urls.txt`);
+  const path = join(folder, urlFileName(split));
   if (!existsSync(path)) return null;
   const urls = readText(path).trimEnd().split(/\r?\n/);
   const base = `${pathToFileURL(folder)}/`;

@@ -2,9 +2,10 @@
  * Compares one candidate caption with the prepared references of its image. It costs microseconds and depends on no
  * other candidate, so it serves a whole evaluation and the reward of a sampled caption alike.
  */
+
+import { IntList } from '../data/int-list.js';
 import { type BleuCounts, closestLength } from './bleu.js';
 import { ciderOf, lengthPenalty, pairs } from './cider.js';
-import { IntList } from './int-list.js';
 import { orders } from './ngrams.js';
 import { listOf, type ReferenceTable } from './reference-table.js';
 import { rougeL } from './rouge.js';

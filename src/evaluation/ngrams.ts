@@ -3,7 +3,7 @@
  * the last, as in a tree of prefixes. Node 0 is the empty n-gram. All that is kept of one lies together in memory, since
  * with millions of n-grams nearly every step is a miss of the processor's cache.
  */
-import { IntList } from './int-list.js';
+import { IntList } from '../data/int-list.js';
 
 /** Longest n-grams that BLEU and CIDEr count. */
 export const orders = 4;

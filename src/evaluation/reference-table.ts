@@ -1,6 +1,7 @@
 /** The references of a set of images, prepared once so that candidates are compared with them in microseconds. */
+
+import { IntList } from '../data/int-list.js';
 import { inverseDocumentFrequency } from './cider.js';
-import { IntList } from './int-list.js';
 import { NgramLists, NgramTable, orders } from './ngrams.js';
 
 /** (images, captions, tokens) */

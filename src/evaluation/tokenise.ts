@@ -1,16 +1,17 @@
 /** From the text of captions to the tokens that are compared. */
+import { latinWords, type Tokeniser } from '../data/word-tokens.js';
 import { ptbTokeniser } from './ptb.js';
+
+export type { Tokeniser };
 
 /** `ptb`: as coco-caption does; `words`: letters a to z, digits and apostrophes, in lower case. */
 export type CaptionTokens = 'ptb' | 'words';
 
 export const captionTokens: readonly CaptionTokens[] = ['ptb', 'words'];
 
-export type Tokeniser = (caption: string) => string[];
-
 const tokenisers: Readonly<Record<CaptionTokens, () => Tokeniser>> = {
   ptb: ptbTokeniser,
-  words: () => (caption) => caption.toLowerCase().match(/[a-z0-9']+/g) ?? [],
+  words: () => latinWords,
 };
 
 export function tokeniser(tokens: CaptionTokens): Tokeniser {

@@ -9,6 +9,7 @@ import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { UserError } from '../../errors.js';
 import { cacheFolder } from '../../files/cache-folder.js';
 import { makeFolder } from '../../files/make-folder.js';
+import { captionFileName, urlFileName, vocabularyFileName } from '../folder-files.js';
 import { Hdf5Thread } from '../hdf5-client.js';
 import { generator } from '../random.js';
 import { readJson } from '../text-file.js';
@@ -84,7 +85,7 @@ async function makeShapes(folder: string): Promise<void> {
   const thread = new Hdf5Thread();
   try {
     const columns = longestCaption + 2;
-    await thread.write(join(folder, 'coco2014_captions.h5'), [
+    await thread.write(join(folder, captionFileName), [
       { name: 'train_captions', data: train.captions, shape: [train.imageIdxs.length, columns] },
       { name: 'train_image_idxs', data: train.imageIdxs, shape: [train.imageIdxs.length] },
       { name: 'val_captions', data: val.captions, shape: [val.imageIdxs.length, columns] },
@@ -95,16 +96,13 @@ async function makeShapes(folder: string): Promise<void> {
       await thread.write(join(folder, `${name}2014_vgg16_fc7.h5`), table(features, featureColumns));
       const projected = project(features, featureColumns, components);
       await thread.write(join(folder, `${name}2014_vgg16_fc7_pca.h5`), table(projected, pcaColumns));
-      writeFileSync(join(folder, `${name}2014_urls.txt`), `${entries.map(({ file }) => file).join('\n')}\n`);
+      writeFileSync(join(folder, urlFileName(name)), `${entries.map(({ file }) => file).join('\n')}\n`);
     }
   } finally {
     await thread.close();
   }
   const wordToIdx = Object.fromEntries(ids);
-  writeFileSync(
-    join(folder, 'coco2014_vocab.json'),
-    JSON.stringify({ idx_to_word: idxToWord, word_to_idx: wordToIdx }),
-  );
+  writeFileSync(join(folder, vocabularyFileName), JSON.stringify({ idx_to_word: idxToWord, word_to_idx: wordToIdx }));
   writeFileSync(join(folder, scenesFile), JSON.stringify({ train: train.entries, val: val.entries }));
 }
 

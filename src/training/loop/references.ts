@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { captionTexts } from '../../data/captions.js';
 import type { CaptionSplit } from '../../data/dataset.js';
+import { referenceListName } from '../../data/folder-files.js';
 import type { Vocabulary } from '../../data/vocabulary.js';
 import { UserError } from '../../errors.js';
 import { readReferences } from '../../evaluation/caption-files.js';
@@ -67,7 +68,7 @@ export function referencesChecksum(references: SplitReferences | null): string |
 
 /** Where the references of a split are listed, if they are; null for data without a folder. */
 export function referenceList(dir: string | null, split: string): string | null {
-  return dir === null ? null : join(dir, `${split}_refs.json`);
+  return dir === null ? null : join(dir, referenceListName(split));
 }
 
 /** @param path the list that is not there; null for data without a folder */
