@@ -109,6 +109,7 @@ async function run(words: Arguments): Promise<void> {
   const screen = new Screen();
   // The exit that follows removes what is half-made.
   watchSignals(() => false);
+  const start = performance.now();
   const report = await prepare({
     captions: captions.length > 0 ? captions : images.slice(0, 1).map((folder) => join(folder, 'captions.txt')),
     images,
@@ -118,9 +119,9 @@ async function run(words: Arguments): Promise<void> {
     longest: longestOf(words.longest),
     lists: words.list.map(parseList),
     random: randomOf(words),
-    progress: (text) => screen.progress(text),
-  });
-  screen.endProgress();
+    // What is done in a moment shows nothing.
+    progress: (text) => performance.now() - start > 1000 && screen.progress(text),
+  }).finally(() => screen.endProgress());
   for (const line of preparationLines(report)) screen.print(line);
   screen.print('');
   screen.print(`Made ${shellWord(out)}.`);

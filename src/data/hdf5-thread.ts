@@ -42,7 +42,7 @@ async function answer(request: ThreadRequest): Promise<ThreadReply> {
     case 'read':
       return { kind: 'read', unfit: await read(request, () => reply({ kind: 'progress' })) };
     case 'write':
-      await write(request.path, request.tables);
+      await write(request.path, request.tables, () => reply({ kind: 'progress' }));
       return { kind: 'written' };
   }
 }

@@ -4,7 +4,7 @@ import type { Named } from '../tensor/matrix.js';
 import { mostSteps } from '../tensor/model-spec.js';
 import { type CaptionSplit, checksumOf, type Dataset, type SplitName } from './dataset.js';
 import { type FeatureTable, sharedTable } from './feature-table.js';
-import { endId, nullId, specialTokens, startId, unkId, Vocabulary } from './vocabulary.js';
+import { endId, nullId, startId, unkId, Vocabulary, wordsByCount } from './vocabulary.js';
 
 export interface CaptionedImages {
   /**
@@ -58,15 +58,10 @@ function wordsOf(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== '');
 }
 
-/** The most frequent words first, equally frequent ones in the order of their letters. */
 function vocabularyOf(captions: readonly (readonly string[])[], minCount: number): Vocabulary {
   const counts = new Map<string, number>();
   for (const word of captions.flat()) counts.set(word, (counts.get(word) ?? 0) + 1);
-  const words = [...counts]
-    .filter(([word, count]) => count >= minCount && !specialTokens.includes(word as never))
-    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
-    .map(([word]) => word);
-  return Vocabulary.of('word', [...specialTokens, ...words], 'the data in memory');
+  return Vocabulary.of('word', wordsByCount(counts, minCount), 'the data in memory');
 }
 
 function splitOf(

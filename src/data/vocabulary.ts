@@ -14,6 +14,18 @@ export const unwrittenIds: readonly number[] = [nullId, startId, unkId];
 /** The first tokens of every vocabulary, in the order of their ids. */
 export const specialTokens = ['<NULL>', '<START>', '<END>', '<UNK>'] as const;
 
+/**
+ * The special tokens, and behind them the words that come at least `minCount` times: the most frequent first, equally
+ * frequent ones in the order of their letters.
+ */
+export function wordsByCount(counts: Iterable<readonly [word: string, count: number]>, minCount: number): string[] {
+  const words = [...counts]
+    .filter(([word, count]) => count >= minCount && !specialTokens.includes(word as never))
+    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+    .map(([word]) => word);
+  return [...specialTokens, ...words];
+}
+
 export class Vocabulary {
   private constructor(
     readonly tokens: TokenUnit,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { recap } from '../support/command.js';
 
-const commands = ['train', 'overfit', 'caption', 'evaluate', 'gradcheck', 'bench', 'info'];
+const commands = ['prepare', 'train', 'overfit', 'caption', 'evaluate', 'gradcheck', 'bench', 'info'];
 
 describe('recap', () => {
   it('prints the version of its package', () => {

@@ -14,6 +14,8 @@ export interface Requirement {
   readonly blas?: 'openblas' | 'onednn' | 'accelerate';
   /** A program on the PATH. */
   readonly command?: string;
+  /** Python's h5py: see `pythonWithH5py`. */
+  readonly h5py?: boolean;
   /** The super-user. */
   readonly root?: boolean;
   /** A processor with bfloat16 products (AVX512-BF16 or AMX) and oneDNN. */
@@ -53,6 +55,15 @@ function hasCommand(command: string): boolean {
   return spawnSync('sh', ['-c', 'command -v "$1"', 'sh', command], { stdio: 'ignore' }).status === 0;
 }
 
+let h5pyAnswer: string | null | undefined;
+
+/** A Python that has h5py, the system's where the first on the PATH has not; null where there is none. */
+export function pythonWithH5py(): string | null {
+  const has = (python: string) => spawnSync(python, ['-c', 'import h5py'], { stdio: 'ignore' }).status === 0;
+  if (h5pyAnswer === undefined) h5pyAnswer = ['python3', '/usr/bin/python3'].find(has) ?? null;
+  return h5pyAnswer;
+}
+
 let webgpuAnswer: boolean | undefined;
 
 /** Asks in a process of its own, because a Dawn device would keep this one alive. */
@@ -87,12 +98,13 @@ interface Missing {
 }
 
 function missingOf(requirement: Requirement): Missing | null {
-  const { shared, webgpu, blas, command, root, bf16, generated, network } = requirement;
+  const { shared, webgpu, blas, command, h5py, root, bf16, generated, network } = requirement;
   const installable = (what: string): Missing => ({ what, installable: true });
   if (shared !== undefined && !existsSync(sharedFile(shared))) {
     return { what: `../shared/${shared} is not there`, installable: existsSync(sharedFolder) };
   }
   if (command !== undefined && !hasCommand(command)) return installable(`the program ${command} is not installed`);
+  if (h5py && pythonWithH5py() === null) return installable("Python's h5py is not installed");
   if (typeof blas === 'string' && !hasBlas(blas)) {
     return { what: `${blas} is not installed`, installable: freelyInstallable.includes(blas) };
   }

@@ -1,5 +1,5 @@
 /** Takes in captions of any format: those whose image is there and that have words. */
-import { normalize } from 'node:path';
+import { normalize, resolve } from 'node:path';
 import { UserError } from '../../errors.js';
 import { type FolderSplit, folderSplits } from '../dataset.js';
 import { IntList } from '../int-list.js';
@@ -7,7 +7,7 @@ import { quote } from '../quote.js';
 import type { Tokeniser } from '../word-tokens.js';
 import type { CaptionEntry, CaptionFormat, CaptionSink } from './caption-entry.js';
 import { CaptionStore } from './caption-store.js';
-import { findImage } from './image-files.js';
+import { isFile } from './image-files.js';
 
 /** Something that is counted, and its first few cases. */
 export class Tally {
@@ -33,8 +33,6 @@ const unknown = -1;
 
 export class Collection {
   readonly store = new CaptionStore();
-  /** Of each image, by number: its file. */
-  readonly paths: string[] = [];
   /** Images that no folder has. */
   readonly missing = new Tally();
   captionsOfMissing = 0;
@@ -43,10 +41,13 @@ export class Collection {
   /** Words for splits that are not recap's own, and what they were taken for. */
   readonly splitWords = new Map<string, FolderSplit>();
   private readonly missingNames = new Set<string>();
+  /** Of each image: which folder has it. */
+  private readonly folderOf = new IntList();
   /** Of each image: a place in folderSplits, or -1. */
   private readonly splitOf = new IntList();
   private hasSplits: boolean | null = null;
 
+  /** @param folders in which images are looked for, one after another */
   constructor(
     private readonly tokenise: Tokeniser,
     private readonly folders: readonly string[],
@@ -55,6 +56,11 @@ export class Collection {
   /** The split of each image, a place in folderSplits; null where the captions do not say. */
   get splits(): Int32Array | null {
     return this.hasSplits ? this.splitOf.part(0, this.store.images.length) : null;
+  }
+
+  /** The absolute path of an image. */
+  pathOf(image: number): string {
+    return resolve(this.folders[this.folderOf.array[image]!]!, this.store.images[image]!);
   }
 
   /** Where a reader of the file puts what it finds. */
@@ -70,33 +76,32 @@ export class Collection {
     const place = () => format.place(path, entry.at);
     const name = normalize(entry.image.trim());
     let image = this.store.imageNumber(name);
-    const file = image === undefined ? this.fileOf(name, place) : this.paths[image]!;
-    if (file === null) {
+    const folder = image === undefined ? this.folderWith(name, place) : this.folderOf.array[image]!;
+    if (folder === null) {
       this.captionsOfMissing++;
       return;
     }
-    const words = this.tokenise(entry.caption);
-    if (words.length === 0) {
+    if (this.tokenise(entry.caption).length === 0) {
       this.wordless.add(() => `${place()}: ${quote(entry.caption)}`);
       return;
     }
     if (image === undefined) {
       image = this.store.addImage(name);
-      this.paths.push(file);
+      this.folderOf.push(folder);
       this.splitOf.push(unknown);
     }
     this.noteSplit(image, entry.split ?? fileSplit, place);
-    this.store.add(image, entry.caption, words);
+    this.store.add(image, entry.caption);
   }
 
   /** Null, and counted, where no folder has the image. */
-  private fileOf(name: string, place: () => string): string | null {
+  private folderWith(name: string, place: () => string): number | null {
     if (this.missingNames.has(name)) return null;
     if (/[\r\n]/.test(name)) {
       throw new UserError(`${place()}: the image name ${quote(name)} has a line break. Rename the image.`);
     }
-    const path = findImage(name, this.folders);
-    if (path !== null) return path;
+    const folder = this.folders.findIndex((folder) => isFile(resolve(folder, name)));
+    if (folder >= 0) return folder;
     this.missingNames.add(name);
     this.missing.add(() => `${name} (${place()})`);
     return null;

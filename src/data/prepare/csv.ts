@@ -30,24 +30,25 @@ function columnNames(header: readonly string[]): string[] {
   );
 }
 
-/** A row, and the line on which it ends. */
-interface Row {
-  readonly record: readonly string[];
-  readonly info: { readonly lines: number };
-}
-
 async function read(file: TextSource, sink: CaptionSink): Promise<void> {
   const delimiter = delimiterOf(await firstLineOf(file));
-  const parser = parse({ bom: true, delimiter, info: true, skip_empty_lines: true });
   let columns: string[] | null = null;
-  const take = ({ record, info }: Row) => {
+  const take = (record: readonly string[], line: number) => {
     if (columns === null) columns = checkedColumns(file.path, record);
-    else sink.caption(entryOf(columns, record, linePlace(file.path, info.lines), info.lines, sink));
+    else sink.caption(entryOf(columns, record, linePlace(file.path, line), line, sink));
   };
+  const parser = parse({
+    bom: true,
+    delimiter,
+    skip_empty_lines: true,
+    // Taken here, rows need not wait as objects of their own; `lines` is where the row ends.
+    on_record: (record: string[], { lines }) => {
+      take(record, lines);
+      return null;
+    },
+  });
   try {
-    await pipeline(file.chunks(), parser, async (rows: AsyncIterable<Row>) => {
-      for await (const row of rows) take(row);
-    });
+    await pipeline(file.chunks(), parser.resume());
   } catch (error) {
     throw error instanceof CsvError ? faultOf(file.path, error) : error;
   }

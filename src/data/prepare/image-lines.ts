@@ -8,10 +8,10 @@ import type { CaptionFormat } from './caption-entry.js';
 import { linePlace, readLines } from './text-source.js';
 
 /** Name, number and caption of a token file's line. */
-const token = /^(.+?)#\d+\t(.*)$/;
+const token = /^(.+?)#\d+\t(.*)$/s;
 
 /** What may stand between image and caption; the first of these behind the image's ending counts. */
-const separated = /^(.+?\.(?:jpe?g|png|gif|webp|bmp|tiff?|avif))\s*[\t,;| ]\s*(.*)$/i;
+const separated = /^(.+?\.(?:jpe?g|png|gif|webp|bmp|tiff?|avif))\s*[\t,;| ]\s*(.*)$/is;
 
 function format(name: string, pattern: RegExp, expected: string): CaptionFormat {
   return {

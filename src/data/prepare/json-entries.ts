@@ -1,6 +1,7 @@
 /** Reads the entries of lists in JSON files of any size, one after another. */
 import { JSONParser } from '@streamparser/json';
 import { UserError } from '../../errors.js';
+import { quote } from '../quote.js';
 import type { TextSource } from './text-source.js';
 
 /**
@@ -14,6 +15,7 @@ export async function readEntries(
 ): Promise<void> {
   const parser = new JSONParser({ paths: Object.keys(lists).map((key) => `$.${key}.*`), keepStack: false });
   let fault: Error | null = null;
+  // Also what is thrown where an entry is taken.
   parser.onError = (error) => {
     fault ??= error;
   };
@@ -22,10 +24,9 @@ export async function readEntries(
     if (typeof key === 'number') lists[String(stack[1]!.key)]!(value, key);
   };
   const check = () => {
+    if (fault instanceof UserError) throw fault;
     if (fault === null) return;
-    const where = / at chunk.*position "(\d+)"\)/.exec(fault.message)?.[1];
-    const what = where === undefined ? 'it ends before it is complete' : `unexpected character at byte ${where}`;
-    throw new UserError(`${file.path}: not JSON (${what}). Fetch or make the file again.`);
+    throw new UserError(`${file.path}: not JSON (${faultWords(fault.message)}). Fetch or make the file again.`);
   };
   for await (const chunk of file.chunks()) {
     parser.write(chunk);
@@ -33,6 +34,14 @@ export async function readEntries(
   }
   if (!parser.isEnded) parser.end();
   check();
+}
+
+/** In place of the parser's words, which name its states. */
+function faultWords(message: string): string {
+  const position = /absolute position "(\d+)"/.exec(message)?.[1];
+  if (position !== undefined) return `unexpected character at byte ${position}`;
+  const token = /^Unexpected \w+ \("(.*)"\)/s.exec(message)?.[1];
+  return token === undefined ? 'it ends before it is complete' : `unexpected ${quote(token)}`;
 }
 
 export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

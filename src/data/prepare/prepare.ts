@@ -38,26 +38,28 @@ export interface PrepareOptions {
 
 /** @throws UserError when captions or images cannot be taken as they are, or the folder cannot be made */
 export async function prepare(options: PrepareOptions): Promise<PreparationReport> {
-  const { out, minCount, longest, progress = () => {} } = options;
+  const { out, tokenise, minCount, longest, progress = () => {} } = options;
   checkFree(out);
   checkImageFolders(options.images);
   const files = await captionFiles(options.captions);
   const collection = await collect(files, options, progress);
-  const { store, paths } = collection;
+  const { store } = collection;
   const assigned = await assignSplits(store.images, collection.splits, options.lists, options.random);
   const rows = folderSplits
     .map((name, split) => ({ name, ...rowsOfSplit(store, assigned.splits, split) }))
     .filter(({ images }) => images.length > 0);
   const training = rows.find(({ name }) => name === 'train');
   if (!training) throw withoutTraining(options.captions, rows, assigned.origin);
-  const vocabulary = buildVocabulary(store, training.captions, minCount);
+  const vocabulary = buildVocabulary(store, training.captions, tokenise, minCount);
   const splits = rows.map((each) => ({
     ...each,
-    encoded: encodeCaptions(store, each.captions, vocabulary.ids, longest),
+    encoded: encodeCaptions(store, each.captions, tokenise, vocabulary.idxToWord, longest),
   }));
+  const report = reportOf({ files, collection, assigned, vocabulary, splits });
   progress(`writing ${out}`);
-  await makeWhole(out, (folder) => writeFolder(folder, { store, paths, idxToWord: vocabulary.idxToWord, splits }));
-  return reportOf({ files, collection, assigned, vocabulary, splits });
+  const pathOf = (image: number) => collection.pathOf(image);
+  await makeWhole(out, (folder) => writeFolder(folder, { store, pathOf, idxToWord: vocabulary.idxToWord, splits }));
+  return report;
 }
 
 function checkFree(out: string): void {

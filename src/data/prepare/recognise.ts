@@ -12,7 +12,7 @@ import { headOf, type TextSource } from './text-source.js';
 /** @throws UserError when the file cannot be read or is none of the formats */
 export async function recognise(file: TextSource): Promise<CaptionFormat> {
   const head = await headOf(file);
-  const firstLine = (/\S.*/.exec(head)?.[0] ?? '').trimEnd();
+  const firstLine = /\S.*/.exec(head)?.[0] ?? '';
   if (firstLine === '') throw new UserError(`${file.path}: no captions; the file is empty.`);
   const format = head.trimStart().startsWith('{') ? jsonFormat(head, firstLine) : textFormat(firstLine);
   if (format !== null) return format;

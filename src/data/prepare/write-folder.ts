@@ -10,8 +10,8 @@ import type { PreparedSplit, SplitRows } from './split-rows.js';
 
 export interface FolderContent {
   readonly store: CaptionStore;
-  /** Of each image of the store: its file. */
-  readonly paths: readonly string[];
+  /** The absolute path of an image, by the store's number. */
+  readonly pathOf: (image: number) => string;
   readonly idxToWord: readonly string[];
   /** Those that have captions. */
   readonly splits: readonly PreparedSplit[];
@@ -22,14 +22,16 @@ export interface FolderContent {
  * @throws the error of the system call that failed, or TrainingError when the HDF5 library fails
  */
 export async function writeFolder(folder: string, content: FolderContent): Promise<void> {
-  const { store, paths, idxToWord, splits } = content;
+  const { store, pathOf, idxToWord, splits } = content;
   await writeCaptions(join(folder, captionFileName), splits);
   const wordToIdx = Object.fromEntries(idxToWord.map((word, id) => [word, id]));
   writeText(join(folder, vocabularyFileName), [JSON.stringify({ idx_to_word: idxToWord, word_to_idx: wordToIdx })]);
   for (const { name, ...rows } of splits) {
-    const files = [...rows.images].map((image) => paths[image]!);
-    writeText(join(folder, imageListName(name)), linesOf(files));
-    writeText(join(folder, urlFileName(name)), linesOf(files.map((path) => pathToFileURL(path).href)));
+    writeText(join(folder, imageListName(name)), linesOf(rows, pathOf));
+    writeText(
+      join(folder, urlFileName(name)),
+      linesOf(rows, (image) => pathToFileURL(pathOf(image)).href),
+    );
     writeText(join(folder, referenceListName(name)), referenceLines(store, rows));
   }
 }
@@ -53,8 +55,8 @@ async function writeCaptions(path: string, splits: FolderContent['splits']): Pro
   syncFile(path);
 }
 
-function* linesOf(texts: readonly string[]): Generator<string> {
-  for (const text of texts) yield `${text}\n`;
+function* linesOf({ images }: SplitRows, text: (image: number) => string): Generator<string> {
+  for (const image of images) yield `${text(image)}\n`;
 }
 
 /** `[{"image_idx": 0, "file": "…", "captions": ["…", …]}, …]`, an image a line. */
