@@ -1,6 +1,6 @@
 /** From images and captions as people have them to a data folder in CS231n's layout. */
 import { statSync } from 'node:fs';
-import { TrainingError, UserError } from '../../errors.js';
+import { UserError } from '../../errors.js';
 import { isFree, NewFolder } from '../../files/new-folder.js';
 import { type FolderSplit, folderSplits } from '../dataset.js';
 import type { Tokeniser } from '../word-tokens.js';
@@ -63,11 +63,21 @@ export async function prepare(options: PrepareOptions): Promise<PreparationRepor
 }
 
 function checkFree(out: string): void {
-  if (isFree(out)) return;
+  try {
+    if (isFree(out)) return;
+  } catch (error) {
+    throw notWritten(out, error);
+  }
   const what = statSync(out).isDirectory() ? 'a folder with something in it' : 'a file';
   throw new UserError(
     `--out ${out}: ${what} is there, and nothing is overwritten. Name a new folder, or an empty one.`,
   );
+}
+
+/** What the system says of the place that the user has named; other errors as they are. */
+function notWritten(out: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'syscall' in error)) return error;
+  return new UserError(`--out ${out} cannot be written: ${error.message}`);
 }
 
 async function captionFiles(paths: readonly string[]): Promise<CaptionFile[]> {
@@ -134,7 +144,6 @@ async function makeWhole(out: string, fill: (folder: string) => Promise<void>): 
     folder.commit();
   } catch (error) {
     folder?.abandon();
-    if (error instanceof TrainingError || !(error instanceof Error && 'syscall' in error)) throw error;
-    throw new UserError(`--out ${out} cannot be written: ${error.message}`);
+    throw notWritten(out, error);
   }
 }
