@@ -5,8 +5,9 @@
  * thread is ended when it shows no progress or has crashed.
  */
 import { Worker } from 'node:worker_threads';
-import type { Hdf5Entry, NewTable, ReadRequest, UnfitElement } from './hdf5-blocks.js';
+import type { Hdf5Entry, ReadRequest, UnfitElement } from './hdf5-blocks.js';
 import type { ThreadReply, ThreadRequest } from './hdf5-thread.js';
+import type { NewTable } from './hdf5-writing.js';
 
 /** Milliseconds without any progress after which a file counts as unreadable. */
 const defaultPatience = 60_000;

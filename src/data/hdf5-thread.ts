@@ -6,13 +6,12 @@ import {
   describe,
   type Hdf5Entry,
   isCrash,
-  type NewTable,
   OutOfMemoryError,
   type ReadRequest,
   read,
   type UnfitElement,
-  write,
 } from './hdf5-blocks.js';
+import { type NewTable, write } from './hdf5-writing.js';
 
 export type ThreadRequest =
   | { readonly kind: 'describe'; readonly path: string; readonly names: readonly string[] }

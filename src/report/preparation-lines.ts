@@ -11,10 +11,13 @@ export function preparationLines(report: PreparationReport): string[] {
   const { files, splits, splitsFrom, splitWords, vocabulary, distinctWords } = report;
   const words = [...splitWords].map(([word, split]) => `, ${word} taken as ${split}`).join('');
   return [
-    ...files.map(({ path, format }) => `captions    ${path} (${format})`),
+    ...files.map(
+      ({ path, format, split }) => `captions    ${path} (${format}${split ? `, by its name ${split}` : ''})`,
+    ),
     `splits      ${origins[splitsFrom]}${words}`,
     `vocabulary  V = ${number(vocabulary)} with the 4 special tokens, of ${number(distinctWords)} distinct words in the training captions`,
     ...remarks(report),
+    ...(splits.some(({ name }) => name === 'val') ? [] : ['note        no validation split: train with data.holdOut']),
     '',
     row(['', 'images', 'captions', 'words', 'unknown', '', 'cut', '']),
     ...splits.map(({ name, images, captions, words, unknown, cut }) =>

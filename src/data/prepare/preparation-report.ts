@@ -7,7 +7,12 @@ import type { CaptionFile, Collection, Tally } from './collect.js';
 import type { PreparedSplit, SplitRows } from './split-rows.js';
 
 export interface PreparationReport {
-  readonly files: readonly { readonly path: string; readonly format: string }[];
+  readonly files: readonly {
+    readonly path: string;
+    readonly format: string;
+    /** By its name, for captions that do not say themselves. */
+    readonly split: FolderSplit | null;
+  }[];
   readonly splits: readonly {
     readonly name: FolderSplit;
     readonly images: number;
@@ -50,7 +55,7 @@ export function reportOf(made: {
   const { collection, assigned, vocabulary, splits } = made;
   const { store, missing, captionsOfMissing, wordless, listedTwice, splitWords } = collection;
   return {
-    files: made.files.map(({ path, format }) => ({ path, format: format.name })),
+    files: made.files.map(({ path, format, split }) => ({ path, format: format.name, split })),
     splits: splits.map(({ name, images, captions, encoded: { words, unknown, cut } }) => ({
       name,
       images: images.length,

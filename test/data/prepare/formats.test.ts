@@ -125,6 +125,10 @@ describe('A format is recognised by what a file begins with', () => {
     ['\ufeffCaption; Image\r\nA dog .;a.jpg\r\n', 'CSV'],
     ['"image"\t"caption"\na.jpg\tA dog .\n', 'CSV'],
     ['\ufeff{"image": "a.jpg", "caption": "A dog ."}\n\n', 'JSON Lines'],
+    [
+      '\ufeff{"images":[{"id":1,"file_name":"a."}],"annotations":[{"image_id":1,"caption":"A dog ."}]}',
+      'COCO annotations',
+    ],
     ['a.jpg#0\tA dog .\n', 'Flickr tokens'],
     ['\n\na.jpg, A dog .\n', 'lines of image and caption'],
     ['a.jpg| A dog .\n', 'lines of image and caption'],
