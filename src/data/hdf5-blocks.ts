@@ -48,7 +48,7 @@ export interface UnfitElement {
 export class OutOfMemoryError extends Error {}
 
 /** Bytes of a block, where the file's chunks allow it. */
-export const blockBytes = 4 << 20;
+const blockBytes = 4 << 20;
 
 /** A band of chunks that is read at once even if it is larger, so that none is unpacked twice. */
 const largestBandBytes = 128 << 20;

@@ -47,9 +47,17 @@ export class Hdf5Thread {
     return (reply as ThreadReply & { kind: 'read' }).unfit;
   }
 
-  /** @throws Hdf5Failure */
+  /**
+   * Makes a new file of these tables. One that fails is left as it is.
+   *
+   * @throws Hdf5Failure
+   */
   async write(path: string, tables: readonly NewTable[]): Promise<void> {
-    await this.ask({ kind: 'write', path, tables });
+    await this.ask({ kind: 'create', path });
+    for (const { name, shape, blocks } of tables) {
+      for (const block of blocks) await this.ask({ kind: 'append', name, shape, block });
+    }
+    await this.ask({ kind: 'finish' });
   }
 
   async close(): Promise<void> {

@@ -11,12 +11,17 @@ import {
   read,
   type UnfitElement,
 } from './hdf5-blocks.js';
-import { type NewTable, write } from './hdf5-writing.js';
+import { NewHdf5File, type TableBlock } from './hdf5-writing.js';
 
 export type ThreadRequest =
   | { readonly kind: 'describe'; readonly path: string; readonly names: readonly string[] }
   | ({ readonly kind: 'read' } & ReadRequest)
-  | { readonly kind: 'write'; readonly path: string; readonly tables: readonly NewTable[] };
+  /** Begins a new file, */
+  | { readonly kind: 'create'; readonly path: string }
+  /** adds rows to it, */
+  | { readonly kind: 'append'; readonly name: string; readonly shape: readonly number[]; readonly block: TableBlock }
+  /** and ends it. */
+  | { readonly kind: 'finish' };
 
 export type ThreadReply =
   | { readonly kind: 'started' }
@@ -34,14 +39,23 @@ fs.writeSync = ((file: number, bytes: Uint8Array, offset: number, length: number
 const port = parentPort!;
 const reply = (message: ThreadReply) => port.postMessage(message);
 
+/** The file that is being written. */
+let newFile: NewHdf5File | null = null;
+
 async function answer(request: ThreadRequest): Promise<ThreadReply> {
   switch (request.kind) {
     case 'describe':
       return { kind: 'described', entries: await describe(request.path, request.names) };
     case 'read':
       return { kind: 'read', unfit: await read(request, () => reply({ kind: 'progress' })) };
-    case 'write':
-      await write(request.path, request.tables, () => reply({ kind: 'progress' }));
+    case 'create':
+      newFile = new NewHdf5File(request.path);
+      return { kind: 'written' };
+    case 'append':
+      newFile!.append(request.name, request.shape, request.block);
+      return { kind: 'written' };
+    case 'finish':
+      newFile!.close();
       return { kind: 'written' };
   }
 }

@@ -4,6 +4,7 @@ import type { AssignedSplits } from './assign-splits.js';
 import type { BuiltVocabulary } from './build-vocabulary.js';
 import type { CaptionStore } from './caption-store.js';
 import type { CaptionFile, Collection, Tally } from './collect.js';
+import type { CaptionEncoder } from './encode.js';
 import type { PreparedSplit, SplitRows } from './split-rows.js';
 
 export interface PreparationReport {
@@ -50,19 +51,18 @@ export function reportOf(made: {
   readonly collection: Collection;
   readonly assigned: AssignedSplits;
   readonly vocabulary: BuiltVocabulary;
+  readonly encoder: CaptionEncoder;
   readonly splits: readonly PreparedSplit[];
 }): PreparationReport {
   const { collection, assigned, vocabulary, splits } = made;
   const { store, missing, captionsOfMissing, wordless, listedTwice, splitWords } = collection;
   return {
     files: made.files.map(({ path, format, split }) => ({ path, format: format.name, split })),
-    splits: splits.map(({ name, images, captions, encoded: { words, unknown, cut } }) => ({
+    splits: splits.map(({ name, images, captions, counts }) => ({
       name,
       images: images.length,
       captions: captions.length,
-      words,
-      unknown,
-      cut,
+      ...counts,
     })),
     splitsFrom: assigned.origin,
     splitWords,
@@ -75,7 +75,7 @@ export function reportOf(made: {
     repeatedCaptions: splits.reduce((count, split) => count + repeatedCaptions(store, split), 0),
     unlistedImages: assigned.splits.reduce((count, split) => count + Number(split < 0), 0),
     listedWithoutCaptions: assigned.withoutCaptions,
-    samples: samplesOf(store, splits[0]!, vocabulary.idxToWord),
+    samples: samplesOf(store, splits[0]!, vocabulary.idxToWord, made.encoder),
   };
 }
 
@@ -92,16 +92,18 @@ function repeatedCaptions(store: CaptionStore, { captions, imageIdxs }: SplitRow
 }
 
 /** The first captions of images spread over the split. */
-function samplesOf(store: CaptionStore, split: PreparedSplit, idxToWord: readonly string[]) {
-  const { images, captions, imageIdxs } = split;
-  const { table, columns } = split.encoded;
-  return Array.from({ length: Math.min(sampleCount, images.length) }, (_, i) => {
-    const row = imageIdxs.indexOf(Math.floor((i * images.length) / sampleCount));
-    const ids = table.subarray(row * columns, (row + 1) * columns);
-    return {
-      image: store.images[images[imageIdxs[row]!]!]!,
-      caption: store.textOfCaption(captions[row]!),
-      row: [...ids].map((id) => idxToWord[id]).join(' '),
-    };
+function samplesOf(
+  store: CaptionStore,
+  { images, captions, imageIdxs }: SplitRows,
+  idxToWord: readonly string[],
+  encoder: CaptionEncoder,
+): PreparationReport['samples'] {
+  const count = Math.min(sampleCount, images.length);
+  return Array.from({ length: count }, (_, i) => {
+    const image = Math.floor((i * images.length) / count);
+    const caption = store.textOfCaption(captions[imageIdxs.indexOf(image)]!);
+    const row = new Int32Array(encoder.columns);
+    encoder.encode(caption, row);
+    return { image: store.images[images[image]!]!, caption, row: [...row].map((id) => idxToWord[id]).join(' ') };
   });
 }

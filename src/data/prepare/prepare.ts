@@ -2,16 +2,16 @@
 import { statSync } from 'node:fs';
 import { UserError } from '../../errors.js';
 import { isFree, NewFolder } from '../../files/new-folder.js';
-import { type FolderSplit, folderSplits } from '../dataset.js';
+import { folderSplits } from '../dataset.js';
 import type { Tokeniser } from '../word-tokens.js';
 import { type AssignedSplits, assignSplits, type ImageList, type RandomSplits } from './assign-splits.js';
 import { buildVocabulary } from './build-vocabulary.js';
 import { type CaptionFile, Collection } from './collect.js';
-import { encodeCaptions } from './encode.js';
+import { CaptionEncoder } from './encode.js';
 import { checkImageFolders } from './image-files.js';
 import { type PreparationReport, reportOf } from './preparation-report.js';
 import { recognise } from './recognise.js';
-import { rowsOfSplit, type SplitRows } from './split-rows.js';
+import { type PreparedSplit, rowsOfSplit } from './split-rows.js';
 import { splitOfFileName } from './split-words.js';
 import { textFile } from './text-source.js';
 import { writeFolder } from './write-folder.js';
@@ -45,21 +45,22 @@ export async function prepare(options: PrepareOptions): Promise<PreparationRepor
   const collection = await collect(files, options, progress);
   const { store } = collection;
   const assigned = await assignSplits(store.images, collection.splits, options.lists, options.random);
-  const rows = folderSplits
-    .map((name, split) => ({ name, ...rowsOfSplit(store, assigned.splits, split) }))
+  const splits = folderSplits
+    .map((name, split) => ({
+      name,
+      ...rowsOfSplit(store, assigned.splits, split),
+      counts: { words: 0, unknown: 0, cut: 0 },
+    }))
     .filter(({ images }) => images.length > 0);
-  const training = rows.find(({ name }) => name === 'train');
-  if (!training) throw withoutTraining(options.captions, rows, assigned.origin);
+  const training = splits.find(({ name }) => name === 'train');
+  if (!training) throw withoutTraining(options.captions, splits, assigned.origin);
   const vocabulary = buildVocabulary(store, training.captions, tokenise, minCount);
-  const splits = rows.map((each) => ({
-    ...each,
-    encoded: encodeCaptions(store, each.captions, tokenise, vocabulary.idxToWord, longest),
-  }));
-  const report = reportOf({ files, collection, assigned, vocabulary, splits });
-  progress(`writing ${out}`);
+  const { idxToWord } = vocabulary;
+  const encoder = new CaptionEncoder(tokenise, idxToWord, longest);
   const pathOf = (image: number) => collection.pathOf(image);
-  await makeWhole(out, (folder) => writeFolder(folder, { store, pathOf, idxToWord: vocabulary.idxToWord, splits }));
-  return report;
+  progress(`writing ${out}`);
+  await makeWhole(out, (folder) => writeFolder(folder, { store, pathOf, idxToWord, encoder, splits }));
+  return reportOf({ files, collection, assigned, vocabulary, encoder, splits });
 }
 
 function checkFree(out: string): void {
@@ -121,10 +122,10 @@ async function collect(
 
 function withoutTraining(
   paths: readonly string[],
-  rows: readonly (SplitRows & { readonly name: FolderSplit })[],
+  splits: readonly PreparedSplit[],
   origin: AssignedSplits['origin'],
 ): UserError {
-  const found = rows.map(({ name, images }) => `${images.length} of ${name}`).join(', ');
+  const found = splits.map(({ name, images }) => `${images.length} of ${name}`).join(', ');
   const mend = {
     captions: 'Give some images the split train.',
     lists: 'Name their list by --list train=FILE, or check the names in it.',

@@ -1,7 +1,7 @@
 /** Puts the captions of a split in the order in which its tables have them. */
 import type { FolderSplit } from '../dataset.js';
 import type { CaptionStore } from './caption-store.js';
-import type { EncodedCaptions } from './encode.js';
+import type { EncodingCounts } from './encode.js';
 
 export interface SplitRows {
   /** (images) the store's number of each image, by its row in the features to be made. */
@@ -12,10 +12,11 @@ export interface SplitRows {
   readonly imageIdxs: Int32Array;
 }
 
-/** All that is made of one split that has captions. */
+/** A split that has captions. */
 export interface PreparedSplit extends SplitRows {
   readonly name: FolderSplit;
-  readonly encoded: EncodedCaptions;
+  /** Of its table, once that is written. */
+  readonly counts: EncodingCounts;
 }
 
 /**

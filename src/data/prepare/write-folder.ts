@@ -6,6 +6,7 @@ import { AtomicFile, syncFile } from '../../files/atomic-file.js';
 import { captionFileName, imageListName, referenceListName, urlFileName, vocabularyFileName } from '../folder-files.js';
 import { Hdf5Failure, Hdf5Thread } from '../hdf5-client.js';
 import type { CaptionStore } from './caption-store.js';
+import { type CaptionEncoder, encodedBlocks } from './encode.js';
 import type { PreparedSplit, SplitRows } from './split-rows.js';
 
 export interface FolderContent {
@@ -13,17 +14,20 @@ export interface FolderContent {
   /** The absolute path of an image, by the store's number. */
   readonly pathOf: (image: number) => string;
   readonly idxToWord: readonly string[];
+  readonly encoder: CaptionEncoder;
   /** Those that have captions. */
   readonly splits: readonly PreparedSplit[];
 }
 
 /**
+ * Adds what is counted while captions are encoded to the counts of their splits.
+ *
  * @param folder empty
  * @throws the error of the system call that failed, or TrainingError when the HDF5 library fails
  */
 export async function writeFolder(folder: string, content: FolderContent): Promise<void> {
   const { store, pathOf, idxToWord, splits } = content;
-  await writeCaptions(join(folder, captionFileName), splits);
+  await writeCaptions(join(folder, captionFileName), content);
   const wordToIdx = Object.fromEntries(idxToWord.map((word, id) => [word, id]));
   writeText(join(folder, vocabularyFileName), [JSON.stringify({ idx_to_word: idxToWord, word_to_idx: wordToIdx })]);
   for (const { name, ...rows } of splits) {
@@ -36,10 +40,14 @@ export async function writeFolder(folder: string, content: FolderContent): Promi
   }
 }
 
-async function writeCaptions(path: string, splits: FolderContent['splits']): Promise<void> {
-  const tables = splits.flatMap(({ name, imageIdxs, encoded: { table, columns } }) => [
-    { name: `${name}_captions`, data: table, shape: [imageIdxs.length, columns] },
-    { name: `${name}_image_idxs`, data: imageIdxs, shape: [imageIdxs.length] },
+async function writeCaptions(path: string, { store, encoder, splits }: FolderContent): Promise<void> {
+  const tables = splits.flatMap(({ name, captions, imageIdxs, counts }) => [
+    {
+      name: `${name}_captions`,
+      shape: [captions.length, encoder.columns],
+      blocks: encodedBlocks(encoder, store, captions, counts),
+    },
+    { name: `${name}_image_idxs`, shape: [imageIdxs.length], blocks: [imageIdxs] },
   ]);
   const thread = new Hdf5Thread();
   try {

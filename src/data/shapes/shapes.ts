@@ -86,13 +86,15 @@ async function makeShapes(folder: string): Promise<void> {
   try {
     const columns = longestCaption + 2;
     await thread.write(join(folder, captionFileName), [
-      { name: 'train_captions', data: train.captions, shape: [train.imageIdxs.length, columns] },
-      { name: 'train_image_idxs', data: train.imageIdxs, shape: [train.imageIdxs.length] },
-      { name: 'val_captions', data: val.captions, shape: [val.imageIdxs.length, columns] },
-      { name: 'val_image_idxs', data: val.imageIdxs, shape: [val.imageIdxs.length] },
+      { name: 'train_captions', blocks: [train.captions], shape: [train.imageIdxs.length, columns] },
+      { name: 'train_image_idxs', blocks: [train.imageIdxs], shape: [train.imageIdxs.length] },
+      { name: 'val_captions', blocks: [val.captions], shape: [val.imageIdxs.length, columns] },
+      { name: 'val_image_idxs', blocks: [val.imageIdxs], shape: [val.imageIdxs.length] },
     ]);
     for (const [name, { features, entries }] of Object.entries({ train, val })) {
-      const table = (data: Float32Array, width: number) => [{ name: 'features', data, shape: [entries.length, width] }];
+      const table = (data: Float32Array, width: number) => [
+        { name: 'features', blocks: [data], shape: [entries.length, width] },
+      ];
       await thread.write(join(folder, `${name}2014_vgg16_fc7.h5`), table(features, featureColumns));
       const projected = project(features, featureColumns, components);
       await thread.write(join(folder, `${name}2014_vgg16_fc7_pca.h5`), table(projected, pcaColumns));
