@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Dataset } from 'h5wasm/node';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { Hdf5Reader } from '../../src/data/hdf5.js';
+import { Hdf5Failure, Hdf5Thread } from '../../src/data/hdf5-client.js';
 import { featureTables, type Tables, temporaryFolder, writeHdf5 } from './tiny-dataset.js';
 
 const matrix = { features: { rank: 2, numbers: 'floats' } } as const;
@@ -252,5 +253,39 @@ describe('A file that cannot be used is named with what is wrong', () => {
     const impatient = new Hdf5Reader(1);
     await expect(impatient.describe(path, matrix)).rejects.toThrow(/no progress in 0\.001 s of reading/);
     await impatient.close();
+  });
+});
+
+describe('Writing tables', () => {
+  const thread = new Hdf5Thread();
+  afterAll(() => thread.close());
+
+  it('puts blocks of any number of rows one behind the other, each in memory that the next one takes', async () => {
+    const [rows, columns] = [1000, 300];
+    const value = (i: number) => Math.fround(Math.sin(i));
+    function* blocks() {
+      const block = new Float32Array(new SharedArrayBuffer(400 * columns * 4));
+      for (const [from, height] of [
+        [0, 1],
+        [1, 400],
+        [401, 399],
+        [800, 200],
+      ] as const) {
+        for (let i = 0; i < height * columns; i++) block[i] = value(from * columns + i);
+        yield block.subarray(0, height * columns);
+      }
+    }
+    await thread.write(path, [
+      { name: 'features', shape: [rows, columns], blocks: blocks() },
+      { name: 'ids', shape: [3], blocks: [Int32Array.of(7, 0), Int32Array.of(100)] },
+    ]);
+    const values = await readFeatures();
+    expect(values).toEqual(Float32Array.from({ length: rows * columns }, (_, i) => value(i)));
+    expect(await readIntegers()).toEqual(Int32Array.of(7, 0, 100));
+  });
+
+  it('fails where no file can be made', async () => {
+    const write = thread.write(join(path, 'x'), [{ name: 'ids', shape: [1], blocks: [Int32Array.of(1)] }]);
+    await expect(write).rejects.toThrow(Hdf5Failure);
   });
 });
