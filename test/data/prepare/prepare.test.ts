@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { configOf } from '../../../src/config/load.js';
-import { loadDataset } from '../../../src/data/dataset.js';
+import { type Dataset, loadDataset } from '../../../src/data/dataset.js';
 import { type PrepareOptions, prepare } from '../../../src/data/prepare/prepare.js';
 import { latinWords, plainWords } from '../../../src/data/word-tokens.js';
 import { UserError } from '../../../src/errors.js';
 import { readReferences } from '../../../src/evaluation/caption-files.js';
-import { describeWith, pythonWithH5py } from '../../support/requirements.js';
+import { describeWith, pythonWithH5py, sharedFile } from '../../support/requirements.js';
 import { featureTables, temporaryFolder, writeHdf5 } from '../tiny-dataset.js';
 
 const csv = `image,caption,split
@@ -50,7 +50,11 @@ async function load(dir: string, counts: Readonly<Record<string, number>> = { tr
   for (const [split, images] of Object.entries(counts)) {
     await writeHdf5(join(dir, `${split}2014_vgg16_fc7.h5`), featureTables(images));
   }
-  return await loadDataset(configOf({ data: { dir } }).data, 'float32');
+  return await loadFolder(dir);
+}
+
+function loadFolder(dir: string): Promise<Dataset> {
+  return loadDataset(configOf({ data: { dir } }).data, 'float32');
 }
 
 describe('A prepared folder', () => {
@@ -143,6 +147,27 @@ print(json.dumps({'words': words, 'same': all(data['word_to_idx'][w] == i for i,
       test_captions: ['int32', 1, 7],
       test_image_idxs: ['int32', 1],
     });
+  });
+});
+
+describeWith({ shared: 'data/flickr1k' }, 'Captions of 1,000 images of Flickr8k', () => {
+  it('become the vocabulary and tables that another program has made of them', async () => {
+    const dir = sharedFile('data/flickr1k');
+    const splits = { train: 'train_refs.json', val: 'test_refs.json' };
+    const entries = Object.entries(splits).flatMap(([split, name]) =>
+      readReferences(join(dir, name)).images.flatMap(({ file, captions }) =>
+        captions.map((caption) => ({ image: file!, caption, split })),
+      ),
+    );
+    const jsonLines = entries.map((entry) => JSON.stringify(entry)).join('\n');
+    const { out, run } = given({ 'c.jsonl': jsonLines }, [...new Set(entries.map(({ image }) => image))]);
+    await run({ tokenise: latinWords, minCount: 3, longest: 15 });
+    const [made, theirs] = [await load(out, { train: 800, val: 200 }), await loadFolder(dir)];
+    expect(made.vocabulary).toEqual(theirs.vocabulary);
+    for (const split of ['train', 'val'] as const) {
+      expect(made[split].captions).toEqual(theirs[split].captions);
+      expect(made[split].imageIdxs).toEqual(theirs[split].imageIdxs);
+    }
   });
 });
 
