@@ -190,7 +190,7 @@ describe('the lock of a process that has ended', () => {
       }),
       { numRuns: 100, seed: 231 },
     );
-  }, 120_000);
+  });
 });
 
 describe('the lock of a process that cannot be seen from here', () => {

@@ -280,14 +280,14 @@ describe('what a reader must refuse', () => {
     expect(refusal(path)).toBe('FILE does not fit into memory.');
   });
 
-  it('a header of 90 MB of brackets, quotes or backslashes, in bounded time and memory', () => {
+  it('a header of 90 MB of brackets, quotes or backslashes, in bounded memory', () => {
     for (const filler of ['[', '"', '\\', '{"a":']) {
       const header = new TextEncoder().encode(`{"a":"${filler}`.padEnd(90_000_000, filler));
       const before = process.memoryUsage().heapUsed;
       expect(refusal(fileOf(header))).not.toBe('read without complaint');
       expect(process.memoryUsage().heapUsed - before).toBeLessThan(600e6);
     }
-  }, 60_000);
+  });
 });
 
 describe('mutated files', () => {
@@ -355,5 +355,5 @@ describe('mutated files', () => {
       }),
       { numRuns: 5000, seed: 231 },
     );
-  }, 120_000);
+  });
 });

@@ -39,7 +39,7 @@ describeWith({ network: true }, 'the packed package, installed in an empty folde
     mkdirSync(user);
     writeFileSync(join(user, 'package.json'), '{ "private": true, "type": "module" }');
     npm(user, 'install', '--no-audit', '--no-fund', join(root, tarball!));
-  }, 300_000);
+  }, 600_000);
 
   function run(command: string, ...words: string[]): SpawnSyncReturns<string> {
     return spawnSync(command, words, { cwd: user, encoding: 'utf8', timeout: 250_000 });

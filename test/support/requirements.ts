@@ -72,7 +72,7 @@ function hasWebgpu(): boolean {
     const script =
       "import('webgpu').then(async ({ create }) => process.exit((await create([]).requestAdapter()) ? 0 : 1), () => process.exit(1))";
     const env = { XDG_RUNTIME_DIR: '/tmp', ...process.env };
-    return spawnSync(process.execPath, ['-e', script], { stdio: 'ignore', env, timeout: 60_000 }).status === 0;
+    return spawnSync(process.execPath, ['-e', script], { stdio: 'ignore', env, timeout: 200_000 }).status === 0;
   })();
   return webgpuAnswer;
 }
@@ -86,7 +86,7 @@ let networkAnswer: boolean | undefined;
 
 function hasNetwork(): boolean {
   networkAnswer ??=
-    spawnSync('npm', ['ping', '--fetch-retries=0', '--fetch-timeout=10000'], { stdio: 'ignore', timeout: 30_000 })
+    spawnSync('npm', ['ping', '--fetch-retries=0', '--fetch-timeout=30000'], { stdio: 'ignore', timeout: 120_000 })
       .status === 0;
   return networkAnswer;
 }

@@ -352,6 +352,6 @@ describe('a process that is killed', () => {
       }
       expect(lastStep).toBeGreaterThan(0);
     },
-    60_000 + 5_000 * kills,
+    120_000 + 20_000 * kills,
   );
 });

@@ -111,7 +111,7 @@ describe('cutting back to a checkpoint', () => {
       }),
       { numRuns: 100, seed: 231 },
     );
-  }, 120_000);
+  });
 });
 
 describe('a log that is longer than memory', () => {
@@ -132,7 +132,7 @@ describe('a log that is longer than memory', () => {
     closeSync(file);
     expect(cutBackMetrics(path, 2)).toEqual({ existed: true, steps: 2 });
     expect(readFileSync(path, 'utf8')).toBe('{"type":"step","step":1}\n{"type":"step","step":2}\n');
-  }, 120_000);
+  });
 
   it('may have more steps than a Set can hold', () => {
     const steps = new StepSet();
