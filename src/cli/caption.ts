@@ -1,4 +1,4 @@
-/** `recap caption`: captions images from checkpoints and a feature file alone. */
+/** `recap caption`: captions photos, or images of the data, from checkpoints. */
 import type { CommandModule } from 'yargs';
 import { type FolderSplit, folderSplits } from '../data/dataset.js';
 import { UserError } from '../errors.js';
@@ -6,36 +6,55 @@ import { engineLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import { captionImages } from '../training/loop/caption-images.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
+import { type PhotoArguments, printPhotoCaptions } from './caption-photos.js';
 import {
   captioningProgress,
   checkpointLines,
   checkpointsNamed,
-  type DecodingArguments,
   decodingOptions,
   searchWanted,
 } from './decoding-options.js';
 import { setOption } from './options.js';
 import { wholeNumber } from './whole-number.js';
 
-interface Arguments extends DecodingArguments {
+interface Arguments extends PhotoArguments {
   split: FolderSplit;
   count?: number;
-  set: string[];
 }
 
 export const captionCommand: CommandModule<unknown, Arguments> = {
-  command: 'caption',
+  command: 'caption [photos..]',
   describe: 'Caption images from checkpoints',
   builder: (yargs) =>
     yargs
+      .positional('photos', {
+        type: 'string',
+        array: true,
+        default: [] as string[],
+        describe: 'Photos: files, folders, or - for one from a pipe; without any, images of the data',
+      })
       .options({
         ...decodingOptions,
+        network: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Photos: the network of the features, where it has moved',
+        },
+        pca: { type: 'string', requiresArg: true, describe: 'Photos: the principal components, where they have moved' },
+        html: { type: 'string', requiresArg: true, describe: 'Photos: file for a page with them and their captions' },
+        attention: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Photos: file for a page that shows where each word looked',
+        },
+        json: { type: 'boolean', default: false, describe: 'Photos: print a JSON object a line' },
         split: { choices: folderSplits, default: 'val' as const, describe: 'Images of which split' },
         count: { type: 'number', requiresArg: true, describe: 'Images, from the first on (default: 10)' },
         set: setOption,
       })
       .example('$0 caption --checkpoint runs/a', 'the first 10 validation images')
       .example('$0 caption --checkpoint runs/a/checkpoints/step-500.safetensors', 'by the state after that step')
+      .example('$0 caption --checkpoint runs/a photo.jpg photos/ --json', 'new photos, JSON')
       .example('$0 caption --checkpoint runs/a --checkpoint runs/b --beam 5', 'by two models together')
       .example('$0 caption --checkpoint runs/a --temperature 0.8 --nbest 5', 'five samples of each image')
       .example('$0 caption --checkpoint FILE --count 5 --set data.dir=DIR', 'where the data has moved'),
@@ -50,6 +69,9 @@ async function caption(words: Arguments): Promise<void> {
   if (words.checkpoint.length === 0) {
     throw new UserError('caption needs --checkpoint: a checkpoint file, or the folder of a run.');
   }
+  if (words.photos.length > 0) return await printPhotoCaptions(words, screen);
+  const ofPhotos = (['json', 'html', 'attention', 'network', 'pca'] as const).find((name) => words[name]);
+  if (ofPhotos) throw new UserError(`--${ofPhotos} goes with photos: recap caption --checkpoint RUN PHOTO…`);
   const members = checkpointsNamed(words, warn);
   const [leading] = members.flat();
   const config = captioningConfig(leading!, words.set);

@@ -3,11 +3,13 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { UserError } from '../errors.js';
+import { standardInput } from '../features/photo-files.js';
 import { version } from '../version.js';
 import { benchCommand } from './bench.js';
 import { captionCommand } from './caption.js';
 import { reportError } from './errors.js';
 import { evaluateCommand } from './evaluate.js';
+import { featuresCommand } from './features.js';
 import { gradcheckCommand } from './gradcheck.js';
 import { infoCommand } from './info.js';
 import { endWithOutput } from './output.js';
@@ -23,6 +25,7 @@ process.on('unhandledRejection', (error) => process.exit(reportError(error)));
 
 const commands = [
   prepareCommand,
+  featuresCommand,
   trainCommand,
   sweepCommand,
   overfitCommand,
@@ -33,7 +36,8 @@ const commands = [
   infoCommand,
 ];
 
-const words = hideBin(process.argv);
+// yargs drops a lone dash.
+const words = hideBin(process.argv).map((word) => (word === '-' ? standardInput : word));
 
 const parser: Argv = yargs()
   .scriptName('recap')
@@ -52,7 +56,7 @@ const parser: Argv = yargs()
   .fail((message, error) => {
     if (error instanceof Error && error.name !== 'YError') throw error;
     throw usageError(message, words, {
-      commands: commands.map(({ command }) => String(command)),
+      commands: commands.map(({ command }) => String(command).split(' ')[0]!),
       options: optionsInForce(),
     });
   });
@@ -63,12 +67,14 @@ function optionsInForce(): string[] {
 }
 
 /** Options that may stand several times, and the words that are none. */
-const repeatable: readonly string[] = ['set', 'grid', 'checkpoint', 'captions', 'images', 'list', '_'];
+const repeatable: readonly string[] = ['set', 'checkpoint', 'photos', 'captions', 'images', 'list', '_'];
 
 /** What yargs lets pass: one value given twice, which it turns into a list, and a number that is none. */
 function refuseMalformed(argv: Record<string, unknown>): true {
+  const [command] = argv._ as readonly unknown[];
   for (const [name, value] of Object.entries(argv)) {
-    if (Array.isArray(value) && !repeatable.includes(name)) throw new UserError(`--${name} is given more than once.`);
+    const mayRepeat = repeatable.includes(name) || (command === 'sweep' && name === 'grid');
+    if (Array.isArray(value) && !mayRepeat) throw new UserError(`--${name} is given more than once.`);
     if (Number.isNaN(value)) throw new UserError(`--${name} takes a number.`);
   }
   return true;

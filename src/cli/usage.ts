@@ -1,6 +1,7 @@
 /** Words for a command line that cannot be understood. */
-import { nearest, nearestKey } from '../config/keys.js';
+import { nearestKey } from '../config/keys.js';
 import { UserError } from '../errors.js';
+import { nearest } from '../nearest.js';
 
 export interface Vocabulary {
   readonly commands: readonly string[];

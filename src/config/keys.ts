@@ -1,5 +1,5 @@
 /** The config's keys by name, and the nearest one to a misspelt one. */
-import { closest, distance } from 'fastest-levenshtein';
+import { nearest } from '../nearest.js';
 import { configSchema } from './schema.js';
 
 /** Dotted names of all keys, sections included. */
@@ -18,15 +18,6 @@ function pathsOf(tree: object, prefix: string): string[] {
     const path = prefix + key;
     return value !== null && typeof value === 'object' ? [path, ...pathsOf(value, `${path}.`)] : [path];
   });
-}
-
-/** The candidate nearest in spelling, if near enough to be what was meant. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
-  const lower = word.toLowerCase();
-  const spelling = new Map([...candidates].map((candidate) => [candidate.toLowerCase(), candidate]));
-  if (lower.length > 64 || spelling.size === 0) return undefined;
-  const best = closest(lower, [...spelling.keys()]);
-  return distance(lower, best) <= Math.ceil(lower.length / 3) ? spelling.get(best) : undefined;
 }
 
 /** What other software calls some keys. */

@@ -7,9 +7,11 @@ import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UserError } from '../errors.js';
+import type { ExtractorDescription } from '../features/description.js';
 import type { Named, Precision } from '../tensor/matrix.js';
 import { type CaptionTable, captionTexts, readCaptions } from './captions.js';
 import { toCharacters } from './characters.js';
+import { readExtractor } from './feature-description.js';
 import { copyRow, type FeatureTable } from './feature-table.js';
 import { captionFileName, urlFileName, vocabularyFileName } from './folder-files.js';
 import { Hdf5Reader } from './hdf5.js';
@@ -47,6 +49,8 @@ export interface Dataset {
   readonly vocabulary: Vocabulary;
   /** Tells one data set from another: captions, indices, vocabulary, shapes of the features and a sample of them. */
   readonly checksum: string;
+  /** What made the features, so that new photos can be given the same; null where the data does not say it. */
+  readonly extractor: ExtractorDescription | null;
   /** What the user should know of how the data was taken, one line each. */
   readonly notes: readonly string[];
 }
@@ -92,7 +96,8 @@ export async function loadDataset(config: DataConfig, precision: Precision, seed
     const [whole, validation] = splits as [CaptionSplit, CaptionSplit?];
     const [some, val] = validation ? [whole, validation] : holdOut(whole, config.holdOut!, seed, captionFile);
     const train = limit(some, config.trainLimit);
-    return { train, val, vocabulary, checksum: checksumOf(train, val, vocabulary), notes };
+    const extractor = readExtractor(folder, config.features, images[0]!);
+    return { train, val, vocabulary, checksum: checksumOf(train, val, vocabulary), extractor, notes };
   } finally {
     await reader.close();
   }

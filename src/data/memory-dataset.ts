@@ -51,7 +51,7 @@ export function datasetOf({ train, val, steps, minCount = 1 }: MemoryData): Data
     throw new UserError(`val.inputs.${name}: expected a matrix of ${width} columns, as train.inputs.${name} has.`);
   }
   const checksum = checksumOf(trainSplit, valSplit, vocabulary);
-  return { train: trainSplit, val: valSplit, vocabulary, checksum, notes: [] };
+  return { train: trainSplit, val: valSplit, vocabulary, checksum, extractor: null, notes: [] };
 }
 
 function wordsOf(text: string): string[] {

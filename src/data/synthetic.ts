@@ -28,7 +28,7 @@ export function syntheticDataset(shape: SyntheticShape, seed: number): Dataset {
   const words = Array.from({ length: shape.vocabSize - specialTokens.length }, (_, i) => `w${i}`);
   const train = syntheticSplit(shape, seed);
   const vocabulary = Vocabulary.of('word', [...specialTokens, ...words], 'synthetic data');
-  return { train, val: { ...train, name: 'val' }, vocabulary, checksum: '', notes: [] };
+  return { train, val: { ...train, name: 'val' }, vocabulary, checksum: '', extractor: null, notes: [] };
 }
 
 function syntheticSplit(shape: SyntheticShape, seed: number): CaptionSplit {

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { png } from '../features/photos.js';
 import { describeWith } from '../support/requirements.js';
 
 const packed = [
@@ -56,6 +57,32 @@ describeWith({ network: true }, 'the packed package, installed in an empty folde
     expect(named('gl')).toEqual([]);
     expect(named('gpu.js')).toHaveLength(1);
     expect(named('webgpu')).toHaveLength(1);
+  });
+
+  it('brings onnxruntime and sharp, without the CUDA that onnxruntime would fetch on Linux', async () => {
+    const runtime = join(user, 'node_modules/onnxruntime-node');
+    const script = readFileSync(join(runtime, 'script/install.js'), 'utf8');
+    expect(script).toMatch(/^\/\/ Changed by recap: nothing is fetched unless it is asked for\./);
+    const binaries = readdirSync(join(runtime, 'bin'), { recursive: true, encoding: 'utf8' });
+    expect(binaries.filter((name) => name.includes(`${process.platform}/${process.arch}/`))).not.toEqual([]);
+    expect(binaries.filter((name) => /providers_(cuda|tensorrt|shared)/.test(name))).toEqual([]);
+    mkdirSync(join(user, 'data'));
+    writeFileSync(join(user, 'data/photo.png'), await png(40, 30));
+    writeFileSync(join(user, 'data/train2014_images.txt'), 'photo.png\n');
+    const network = resolve('test/fixtures/tiny-network.onnx');
+    const { stdout } = run(
+      'npx',
+      '--no-install',
+      'recap',
+      'features',
+      '--data',
+      'data',
+      '--model',
+      network,
+      '--preset',
+      'resnet',
+    );
+    expect(stdout).toMatch(/^features {2}1 train: 2 columns$/m);
   });
 
   it('runs the command and finds gpu.js and webgpu', () => {

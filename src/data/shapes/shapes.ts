@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 import { UserError } from '../../errors.js';
+import { fitComponents, project } from '../../features/pca.js';
 import { cacheFolder } from '../../files/cache-folder.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { captionFileName, urlFileName, vocabularyFileName } from '../folder-files.js';
@@ -17,14 +18,14 @@ import { endId, specialTokens, startId } from '../vocabulary.js';
 import { drawImage } from './drawing.js';
 import { drawCaption, grammarWords, longestCaption } from './grammar.js';
 import { featureColumns, imageFeatures } from './image-features.js';
-import { fitComponents, project } from './pca.js';
+
 import { drawScenes, imageSide, type Scene } from './scene.js';
 
 export { isTrueCaption } from './grammar.js';
 export type { Scene } from './scene.js';
 
 /** Goes up with every change of what is drawn or written, so that an older cache is not taken for it. */
-const version = 3;
+const version = 4;
 const counts = { train: { single: 500, pairs: 1100 }, val: { single: 60, pairs: 140 } };
 const captionsPerScene = 3;
 /** D of `fc7_pca` */

@@ -1,6 +1,7 @@
 /** What a checkpoint records beside the numbers. */
 import { z } from 'zod';
 import { NewerVersionError, UserError } from '../../errors.js';
+import { extractorSchema } from '../../features/description.js';
 import { mostSteps } from '../../tensor/model-spec.js';
 import { stateOfRule, type UpdateRule } from '../../tensor/update-rules.js';
 import { version } from '../../version.js';
@@ -57,6 +58,8 @@ const stateSchema = z.object({
   engineChoice: z.record(z.string(), z.unknown()),
   /** Identifies the training data. */
   dataChecksum: z.string(),
+  /** What made the image features; null where the data did not say it. */
+  extractor: extractorSchema.nullable().default(null),
   /** Identifies the file of word vectors that the model began with; null where it began without. */
   wordVectorsChecksum: z.string().nullable().default(null),
   /** Identifies the captions that generated ones are scored or rewarded by; null where none are. */

@@ -195,6 +195,7 @@ export function trainingState(
     engine: { ...engine.description, notes: [...engine.description.notes] },
     engineChoice: { ...engine.choice },
     dataChecksum: dataset.checksum,
+    extractor: dataset.extractor,
     wordVectorsChecksum,
     referencesChecksums,
   };

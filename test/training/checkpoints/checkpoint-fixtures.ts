@@ -65,6 +65,7 @@ export function trainingState(
       notes: ['n'],
     },
     dataChecksum: 'abc',
+    extractor: null,
     wordVectorsChecksum: null,
     referencesChecksums: { validation: null, training: null },
     validationLoss,

@@ -1,0 +1,89 @@
+/** `recap caption PHOTO…`: captions photos, each on a line. */
+import { UserError } from '../errors.js';
+import { pictureOf, thumbnailOf } from '../features/decoding.js';
+import { type Photo, photosNamed } from '../features/photo-files.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
+import { attentionPage, type PhotoLooks } from '../report/attention-page.js';
+import { type PagePhoto, photoPage } from '../report/photo-page.js';
+import { engineLines } from '../report/run-report.js';
+import type { Screen } from '../report/screen.js';
+import { type CaptionLooks, captionPhotos, type PhotoCaption } from '../training/loop/caption-photos.js';
+import { captioningConfig } from '../training/loop/captioning-config.js';
+import { checkpointLines, checkpointsNamed, type DecodingArguments, searchWanted } from './decoding-options.js';
+
+export interface PhotoArguments extends DecodingArguments {
+  photos: string[];
+  network?: string;
+  pca?: string;
+  json: boolean;
+  html?: string;
+  attention?: string;
+  set: string[];
+}
+
+/** Sets exit code 1 where a photo has no caption. */
+export async function printPhotoCaptions(words: PhotoArguments, screen: Screen): Promise<void> {
+  const warn = (line: string) => screen.warn(line);
+  const members = checkpointsNamed(words, warn);
+  const [leading] = members.flat();
+  const photos = photosNamed(words.photos, process.stdin);
+  for (const line of checkpointLines(members)) warn(line);
+  const captions = captionPhotos(members, captioningConfig(leading!, words.set), photos, {
+    decoding: searchWanted(words),
+    moved: {
+      ...(words.network === undefined ? {} : { network: words.network }),
+      ...(words.pca === undefined ? {} : { pca: words.pca }),
+    },
+    looks: words.attention !== undefined,
+    onFault: (fault) => warn(`warning: ${fault}`),
+    started: (engine) => {
+      for (const line of engineLines(engine)) warn(line);
+    },
+  });
+  const page: PagePhoto[] = [];
+  const looks: PhotoLooks[] = [];
+  let done = 0;
+  for await (const caption of captions) {
+    if (words.html !== undefined) page.push(await pagePhoto(photos[done++]!, caption));
+    if ('error' in caption) process.exitCode = 1;
+    else if (caption.looks) looks.push(await photoLooks(caption.photo, caption.looks));
+    if (words.json) for (const line of jsonLines(caption)) screen.print(line);
+    else if ('error' in caption) warn(`error: ${caption.error}`);
+    else for (const { text } of caption.decoded) screen.print(`${caption.photo}  ${text}`);
+  }
+  const title = checkpointLines(members).join('; ');
+  if (words.html !== undefined) writePage('--html', words.html, photoPage(title, page));
+  if (words.attention !== undefined) writePage('--attention', words.attention, attentionPage(title, looks));
+}
+
+/** Pixels of a picture's longer side. */
+const pictureSide = 480;
+
+async function pagePhoto(photo: Photo, caption: PhotoCaption): Promise<PagePhoto> {
+  if ('error' in caption) return { name: photo.name, picture: null, captions: [], error: caption.error };
+  const captions = caption.decoded.map(({ text }) => text);
+  // The file may have gone since.
+  const picture = await thumbnailOf(photo, pictureSide).catch(() => null);
+  return { name: photo.name, picture, captions, error: null };
+}
+
+/** @throws UserError when the cells are no square */
+async function photoLooks(name: string, { pixels, size, words, weights }: CaptionLooks): Promise<PhotoLooks> {
+  const side = Math.sqrt(weights[0]!.length);
+  if (Number.isInteger(side)) return { name, picture: await pictureOf(pixels, size), words, weights, side };
+  throw new UserError(`--attention: ${side * side} vectors are no square of cells, so where they are is not known.`);
+}
+
+function writePage(option: string, path: string, page: string): void {
+  try {
+    writeFileAtomically(path, page);
+  } catch (error) {
+    throw new UserError(`${option} ${path} cannot be written: ${(error as Error).message}`);
+  }
+}
+
+function jsonLines(caption: PhotoCaption): string[] {
+  const image = caption.photo;
+  if ('error' in caption) return [JSON.stringify({ image, error: caption.error })];
+  return caption.decoded.map(({ text, logProbability }) => JSON.stringify({ image, caption: text, logProbability }));
+}

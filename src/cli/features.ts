@@ -1,0 +1,144 @@
+/** `recap features`: computes features of the images of a data set, by a network or without one. */
+import { resolve } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { extractFeatures } from '../data/extract-features.js';
+import { UserError } from '../errors.js';
+import { describeNetwork, type Extractor, openBuiltIn, openNetwork } from '../features/extractor.js';
+import { type PresetName, presetNames } from '../features/presets.js';
+import { duration } from '../report/run-report.js';
+import { Screen } from '../report/screen.js';
+import { wholeNumber } from './whole-number.js';
+
+interface Arguments {
+  data: string;
+  model?: string;
+  builtin: boolean;
+  preset?: PresetName;
+  pooled?: string;
+  grid?: string;
+  input?: string;
+  size?: number;
+  resize?: number;
+  crop?: 'center' | 'none';
+  layout?: 'nchw' | 'nhwc';
+  channels?: 'rgb' | 'bgr';
+  mean?: string;
+  scale?: string;
+  pca?: number;
+}
+
+const text = { type: 'string', requiresArg: true } as const;
+const number = { type: 'number', requiresArg: true } as const;
+
+export const featuresCommand: CommandModule<unknown, Arguments> = {
+  command: 'features',
+  describe: 'Compute the features of images, by a network or without one',
+  builder: (yargs) =>
+    yargs
+      .options({
+        data: { ...text, demandOption: true, describe: 'Data folder, with lists of images (SPLIT2014_images.txt)' },
+        model: { ...text, describe: 'Network (ONNX)' },
+        builtin: {
+          type: 'boolean',
+          default: false,
+          describe: 'Without a network: statistics of colour, gradient and texture; weak, for trying things out',
+        },
+        preset: { choices: presetNames, describe: 'How pixels become its input' },
+        pooled: { ...text, describe: 'Tensor of the features, anywhere in the graph (default: its output)' },
+        grid: { ...text, describe: 'Tensor of the grid that attention looks at, anywhere in the graph' },
+        input: { ...text, describe: 'Input for images (default: the only one)' },
+        size: { ...number, describe: 'Height and width of the input (default: what the model says)' },
+        resize: { ...number, describe: 'Pixels of the shorter side before the middle is cut out' },
+        crop: { choices: ['center', 'none'] as const, describe: 'Cut out the middle, or stretch' },
+        layout: {
+          choices: ['nchw', 'nhwc'] as const,
+          describe: 'Order of the dimensions (default: what the model says)',
+        },
+        channels: { choices: ['rgb', 'bgr'] as const, describe: 'Order of the colours' },
+        mean: { ...text, describe: 'A pixel is (value - mean) / scale, with values from 0 to 255: a number, or R,G,B' },
+        scale: { ...text, describe: 'See --mean' },
+        pca: { ...number, describe: 'Project to so many principal components too (data.features: fc7_pca)' },
+      })
+      .example('$0 features --data data --builtin', 'without a network')
+      .example('$0 features --data data --model resnet50.onnx --preset resnet --pooled flatten0', 'pooled features')
+      .example(
+        '$0 features --data data --model lite2.onnx --preset efficientnet-lite --pooled pool --grid conv',
+        'with the grid before the pooling',
+      ),
+  handler: features,
+};
+
+async function features(words: Arguments): Promise<void> {
+  const screen = new Screen();
+  const pca = words.pca === undefined ? null : wholeNumber('--pca', words.pca);
+  const extractor = await extractorWanted(words);
+  try {
+    const outcome = await extractFeatures(words.data, extractor, {
+      pca,
+      events: {
+        resumed: (done, total) => screen.print(`going on after ${done} of ${total} images`),
+        progress: ({ done, total, imagesPerSecond, secondsLeft }) =>
+          screen.progress(
+            `${done}/${total} images  ${imagesPerSecond.toFixed(1)} images/s  ${duration(1000 * secondsLeft)} left`,
+          ),
+        writing: () => screen.endProgress(),
+        waiting: (message) => screen.warn(message),
+      },
+    });
+    screen.endProgress();
+    const { columns, grid, images, files } = outcome;
+    const counts = Object.entries(images).map(([split, count]) => `${count} ${split}`);
+    screen.print(`features  ${counts.join(', ')}: ${columns} columns`);
+    if (grid) screen.print(`grid      ${grid.positions} vectors of ${grid.columns} columns`);
+    for (const path of files) screen.print(`written   ${path}`);
+  } finally {
+    screen.endProgress();
+    await extractor.close();
+  }
+}
+
+const networkOptions = [
+  'preset',
+  'pooled',
+  'grid',
+  'input',
+  'size',
+  'resize',
+  'crop',
+  'layout',
+  'channels',
+  'mean',
+  'scale',
+] as const;
+
+async function extractorWanted({
+  data: _,
+  pca: __,
+  builtin,
+  model,
+  mean,
+  scale,
+  ...wanted
+}: Arguments): Promise<Extractor> {
+  if (builtin === (model !== undefined)) throw new UserError('features needs either --model FILE or --builtin.');
+  if (model === undefined) {
+    const ofNetworks = networkOptions.find((name) => ({ mean, scale, ...wanted })[name] !== undefined);
+    if (ofNetworks)
+      throw new UserError(`--${ofNetworks} goes with --model; the built-in extractor has no such option.`);
+    return await openBuiltIn();
+  }
+  const { file, description } = describeNetwork(resolve(model), {
+    ...wanted,
+    ...(mean === undefined ? {} : { mean: numbersOf('--mean', mean) }),
+    ...(scale === undefined ? {} : { scale: numbersOf('--scale', scale) }),
+  });
+  return await openNetwork(file, description);
+}
+
+function numbersOf(option: string, text: string): number[] {
+  const numbers = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (numbers.every(Number.isFinite)) return numbers;
+  throw new UserError(
+    `${option}: expected one number, or three for red, green and blue, such as 123.68,116.78,103.94.`,
+  );
+}

@@ -1,0 +1,193 @@
+/** What gives images their features: pixels in, rows out. */
+import { existsSync } from 'node:fs';
+import { UserError } from '../errors.js';
+import { usableThreads } from '../files/container-limits.js';
+import { builtInRows, builtInSize, builtInVersion } from './built-in.js';
+import { readComponents } from './components-file.js';
+import { decodePhoto, loadDecoder } from './decoding.js';
+import type { ExtractorDescription, NetworkDescription } from './description.js';
+import { checkTensor, Network, type NetworkFile, readNetwork } from './network.js';
+import { project } from './pca.js';
+import type { Photo } from './photo-files.js';
+import { inputOf, type Pixels } from './preprocessing.js';
+import { imageInput, type PreprocessingWanted, wantedPreprocessing } from './preprocessing-wanted.js';
+import { featuresOf, gridOf, type Rows } from './tensor-rows.js';
+
+export interface ImageRows {
+  /** (n, D) */
+  readonly features: Rows;
+  /** (n, L, C) */
+  readonly grid: Rows | null;
+}
+
+export interface Extractor {
+  readonly description: ExtractorDescription;
+  /** Of the images that it takes. */
+  readonly size: { readonly height: number; readonly width: number };
+  /** Images that are best given at once, and how many such batches at the same time. */
+  readonly batch: number;
+  readonly lanes: number;
+  /** @throws UserError saying why the photo cannot be decoded */
+  decode(photo: Photo): Promise<Pixels>;
+  extract(images: readonly Pixels[]): Promise<ImageRows>;
+  close(): Promise<void>;
+}
+
+export interface NetworkWanted extends PreprocessingWanted {
+  /** Names of tensors: inputs and what gives features and grids. */
+  readonly input?: string;
+  readonly pooled?: string;
+  readonly grid?: string;
+}
+
+/**
+ * Describes the features of a network.
+ *
+ * @throws UserError when the file is none, or what is wanted does not go with it
+ */
+export function describeNetwork(
+  path: string,
+  wanted: NetworkWanted,
+): { file: NetworkFile; description: NetworkDescription } {
+  const file = readNetwork(path);
+  const input = imageInput(path, file.graph, wanted.input);
+  const pooled = wanted.pooled ?? onlyOutput(file);
+  checkTensor(file, '--pooled', pooled);
+  if (wanted.grid !== undefined) checkTensor(file, '--grid', wanted.grid);
+  const description: NetworkDescription = {
+    kind: 'onnx',
+    network: { path, sha256: file.sha256 },
+    input: input.name,
+    pooled,
+    grid: wanted.grid ?? null,
+    pca: null,
+    preprocessing: wantedPreprocessing(path, input, wanted),
+  };
+  return { file, description };
+}
+
+function onlyOutput({ path, graph }: NetworkFile): string {
+  const [output, ...others] = graph.outputs;
+  if (output !== undefined && others.length === 0) return output;
+  throw new UserError(
+    `${path} has the outputs ${graph.outputs.join(', ')}. Say by --pooled which one the features are.`,
+  );
+}
+
+/** Where files are that are not where they were. */
+export interface MovedFiles {
+  readonly network?: string;
+  readonly pca?: string;
+}
+
+/**
+ * The extractor that a description is of.
+ *
+ * @throws UserError when a file is another one, or cannot be used here
+ */
+export async function openExtractor(description: ExtractorDescription, moved: MovedFiles = {}): Promise<Extractor> {
+  const extractor = await openUnprojected(description, moved.network);
+  if (description.pca === null) {
+    if (moved.pca === undefined) return extractor;
+    throw new UserError('--pca: the features were not projected to principal components.');
+  }
+  const components = readComponents({ ...description.pca, path: moved.pca ?? description.pca.path });
+  return {
+    ...extractor,
+    description,
+    async extract(images) {
+      const { features, grid } = await extractor.extract(images);
+      const data = project(features.data, features.columns, components);
+      return { features: { data, positions: 1, columns: components.count }, grid };
+    },
+  };
+}
+
+async function openUnprojected(description: ExtractorDescription, network: string | undefined): Promise<Extractor> {
+  if (description.kind === 'builtin') {
+    if (network !== undefined) throw new UserError('--network: the features were made by the built-in extractor.');
+    return await openBuiltIn(description.version);
+  }
+  const { path: recorded, sha256 } = description.network;
+  const path = network ?? recorded;
+  if (network === undefined && !existsSync(recorded)) {
+    throw new UserError(
+      `${recorded}, the network that made the features, is not there. Where it has moved: --network FILE.`,
+    );
+  }
+  const file = readNetwork(path);
+  if (file.sha256 !== sha256) {
+    throw new UserError(
+      `${path} is not the network that made the features: its SHA-256 is ${file.sha256}, that of ${recorded} was ` +
+        `${sha256}. Name the file by --network.`,
+    );
+  }
+  return await openNetwork(file, description);
+}
+
+const imagesAtOnce = 8;
+
+/** @throws UserError when a package is missing, or the network cannot be loaded */
+export async function openNetwork(file: NetworkFile, description: NetworkDescription): Promise<Extractor> {
+  await loadDecoder();
+  const { preprocessing, pooled, grid, input } = description;
+  const { height, width, layout } = preprocessing;
+  const tensors = [pooled, ...(grid === null ? [] : [grid])];
+  // While one batch is decoded another one is computed.
+  const lanes = Math.min(2, usableThreads());
+  const network = await Network.open(file, tensors, Math.ceil(usableThreads() / lanes));
+  const fixedBatch = file.graph.inputs.find(({ name }) => name === input)?.shape[0] ?? null;
+  return {
+    description,
+    size: { height, width },
+    batch: fixedBatch ?? imagesAtOnce,
+    lanes,
+    decode: (photo) => decodePhoto(photo, preprocessing),
+    async extract(images) {
+      const rest = fixedBatch === null ? 0 : fixedBatch - images.length;
+      const padded = rest > 0 ? [...images, ...Array<Pixels>(rest).fill(images[0]!)] : images;
+      const size = layout === 'nchw' ? [3, height, width] : [height, width, 3];
+      const data = inputOf(padded, preprocessing);
+      const [pooledTensor, gridTensor] = await network.run(
+        { name: input, dims: [padded.length, ...size], data },
+        tensors,
+      );
+      return {
+        features: firstRows(featuresOf(pooledTensor!, layout), images.length),
+        grid: gridTensor ? firstRows(gridOf(gridTensor, layout), images.length) : null,
+      };
+    },
+    close: () => network.close(),
+  };
+}
+
+/** @throws UserError when sharp is missing, or the version is another one than is built in */
+export async function openBuiltIn(version = builtInVersion): Promise<Extractor> {
+  if (version !== builtInVersion) {
+    throw new UserError(
+      `The features were made by version ${version} of the built-in extractor; this recap has version ${builtInVersion}. ` +
+        'Make them again by recap features, and train on them.',
+    );
+  }
+  await loadDecoder();
+  return {
+    description: { kind: 'builtin', version, pca: null },
+    size: { height: builtInSize.height, width: builtInSize.width },
+    batch: imagesAtOnce,
+    lanes: 1,
+    decode: (photo) => decodePhoto(photo, builtInSize),
+    extract: async (images) => builtInRows(images),
+    close: async () => {},
+  };
+}
+
+function firstRows(rows: Rows, images: number): Rows {
+  const data = rows.data.subarray(0, images * rows.positions * rows.columns);
+  if (!data.every(Number.isFinite)) {
+    throw new UserError(
+      'The network gives numbers that are not finite. Is the preprocessing the one it was trained with?',
+    );
+  }
+  if (data.length === images * rows.positions * rows.columns) return { ...rows, data };
+  throw new UserError('The network gives fewer rows than it is given images; its first dimension is no batch.');
+}

@@ -1,0 +1,52 @@
+/** Reads and writes the wire format of protocol buffers, as far as ONNX files need it (protobuf.dev, "Encoding"). */
+
+export interface Field {
+  readonly number: number;
+  /** Of a field with a length: its bytes, which are not copied. */
+  readonly bytes: Uint8Array | null;
+  /** Of a varint. */
+  readonly value: number;
+}
+
+export class NotProtobufError extends Error {}
+
+/** The fields of a message, in their order. */
+export function* fieldsOf(message: Uint8Array): Generator<Field> {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let factor = 1; factor < 2 ** 70; factor *= 128) {
+      const byte = message[at++];
+      if (byte === undefined) break;
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+    }
+    throw new NotProtobufError();
+  };
+  while (at < message.length) {
+    const key = varint();
+    const number = Math.floor(key / 8);
+    if (number === 0) throw new NotProtobufError();
+    const type = key % 8;
+    if (type === 0) {
+      yield { number, bytes: null, value: varint() };
+      continue;
+    }
+    const length = type === 2 ? varint() : type === 1 ? 8 : type === 5 ? 4 : Number.NaN;
+    if (!(at + length <= message.length)) throw new NotProtobufError();
+    yield { number, bytes: type === 2 ? message.subarray(at, at + length) : null, value: Number.NaN };
+    at += length;
+  }
+}
+
+/** A field with a length: a text, bytes or a message. */
+export function lengthField(number: number, content: Uint8Array): Uint8Array {
+  return Buffer.concat([varintOf(number * 8 + 2), varintOf(content.length), content]);
+}
+
+function varintOf(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+  return Uint8Array.of(...bytes, rest);
+}

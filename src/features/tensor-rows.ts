@@ -1,0 +1,97 @@
+/** From the tensors of a network to rows of features and of grids. */
+import { UserError } from '../errors.js';
+import type { Preprocessing } from './preprocessing.js';
+
+export interface NetworkTensor {
+  readonly name: string;
+  /** The batch first. */
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Rows of L vectors of C numbers; features are rows of one vector. */
+export interface Rows {
+  readonly data: Float32Array;
+  readonly positions: number;
+  readonly columns: number;
+}
+
+/**
+ * (n, D) as it is; a map of (n, C, H, W) by its mean over positions; tokens (n, L, C) by the class token where there is
+ * one, else by their mean.
+ *
+ * @throws UserError when the tensor is nothing like that
+ */
+export function featuresOf(tensor: NetworkTensor, layout: Preprocessing['layout']): Rows {
+  const { name, dims, data } = tensor;
+  if (dims.length === 2) return { data, positions: 1, columns: dims[1]! };
+  if (dims.length === 3 && hasClassToken(dims[1]!)) return tokens(tensor, 0, 1);
+  if (dims.length === 3) return meanOf(tokens(tensor, 0, dims[1]!));
+  if (dims.length === 4) return meanOf(cells(tensor, layout));
+  throw new UserError(
+    `${name} has shape (${dims.join(', ')}), where pooled features (n, D) are expected. Name another.`,
+  );
+}
+
+/**
+ * (n, L, C): the cells of a map, row by row, or the tokens of a transformer without its class token.
+ *
+ * @throws UserError when the tensor is nothing like that
+ */
+export function gridOf(tensor: NetworkTensor, layout: Preprocessing['layout']): Rows {
+  const { name, dims } = tensor;
+  if (dims.length === 4) return cells(tensor, layout);
+  if (dims.length === 3) {
+    const first = hasClassToken(dims[1]!) ? 1 : 0;
+    return tokens(tensor, first, dims[1]! - first);
+  }
+  throw new UserError(
+    `${name} has shape (${dims.join(', ')}), where a grid is expected: (n, C, H, W), (n, H, W, C) or (n, L, C). Name ` +
+      'the tensor before the pooling.',
+  );
+}
+
+/** Patches make a square; with one more in front, that one stands for the image. */
+function hasClassToken(length: number): boolean {
+  return length > 1 && !Number.isInteger(Math.sqrt(length)) && Number.isInteger(Math.sqrt(length - 1));
+}
+
+function tokens({ dims, data }: NetworkTensor, first: number, positions: number): Rows {
+  const [images, length, columns] = dims as [number, number, number];
+  if (first === 0 && positions === length) return { data, positions, columns };
+  const kept = new Float32Array(images * positions * columns);
+  for (let image = 0; image < images; image++) {
+    const from = (image * length + first) * columns;
+    kept.set(data.subarray(from, from + positions * columns), image * positions * columns);
+  }
+  return { data: kept, positions, columns };
+}
+
+function cells({ dims, data }: NetworkTensor, layout: Preprocessing['layout']): Rows {
+  if (layout === 'nhwc') return { data, positions: dims[1]! * dims[2]!, columns: dims[3]! };
+  const [images, columns] = dims as [number, number];
+  const positions = dims[2]! * dims[3]!;
+  const turned = new Float32Array(data.length);
+  for (let image = 0; image < images; image++) {
+    const start = image * positions * columns;
+    for (let column = 0; column < columns; column++) {
+      for (let position = 0; position < positions; position++) {
+        turned[start + position * columns + column] = data[start + column * positions + position]!;
+      }
+    }
+  }
+  return { data: turned, positions, columns };
+}
+
+function meanOf({ data, positions, columns }: Rows): Rows {
+  const images = data.length / (positions * columns);
+  const means = new Float32Array(images * columns);
+  for (let image = 0; image < images; image++) {
+    for (let column = 0; column < columns; column++) {
+      let sum = 0;
+      for (let p = 0; p < positions; p++) sum += data[(image * positions + p) * columns + column]!;
+      means[image * columns + column] = sum / positions;
+    }
+  }
+  return { data: means, positions: 1, columns };
+}

@@ -1,0 +1,123 @@
+import sharp, { type Sharp } from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { decodePhoto } from '../../src/features/decoding.js';
+import { image, pattern, png } from './photos.js';
+
+const asItIs = { height: 24, width: 32, shorterSide: null, kernel: 'linear' } as const;
+
+function decode(bytes: Uint8Array, wanted: Parameters<typeof decodePhoto>[1] = asItIs): Promise<Uint8Array> {
+  return decodePhoto({ name: 'photo.jpg', read: () => bytes }, wanted);
+}
+
+function largestDifference(a: Uint8Array, b: Uint8Array): number {
+  expect(a.length).toBe(b.length);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
+}
+
+const pixels = pattern(32, 24);
+const photo = () => image(32, 24);
+
+/** A PNG that says it is of another size. */
+async function claiming(width: number, height: number): Promise<Buffer> {
+  const bytes = Buffer.from(await photo().png().toBuffer());
+  bytes.writeUInt32BE(width, 16);
+  bytes.writeUInt32BE(height, 20);
+  bytes.writeUInt32BE(crc32Of(bytes.subarray(12, 29)), 29);
+  return bytes;
+}
+
+function crc32Of(bytes: Uint8Array): number {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
+}
+
+describe('a photo', () => {
+  it.each<[string, () => Sharp, number]>([
+    ['PNG', () => photo().png(), 0],
+    ['PNG of 16 bits', () => photo().toColourspace('rgb16').png(), 0],
+    ['PNG without transparent pixels', () => photo().ensureAlpha().png(), 0],
+    ['TIFF', () => photo().tiff({ compression: 'lzw' }), 0],
+    ['WebP without loss', () => photo().webp({ lossless: true }), 0],
+    ['JPEG', () => photo().jpeg({ quality: 100, chromaSubsampling: '4:4:4' }), 4],
+    ['JPEG in CMYK', () => photo().toColourspace('cmyk').jpeg({ quality: 100, chromaSubsampling: '4:4:4' }), 90],
+    ['AVIF', () => photo().avif({ lossless: true }), 4],
+  ])('in %s has the pixels that were put in', async (_, encoded, tolerance) => {
+    expect(largestDifference(await decode(await encoded().toBuffer()), pixels)).toBeLessThanOrEqual(tolerance);
+  });
+
+  it('without colours has three equal ones', async () => {
+    for (const bytes of [photo().greyscale().png(), photo().greyscale().toColourspace('grey16').png()]) {
+      const found = await decode(await bytes.toBuffer());
+      expect(found.every((value, i) => value === found[i - (i % 3)])).toBe(true);
+    }
+  });
+
+  it('is turned as its EXIF data says', async () => {
+    const lying = await photo().rotate(270).withMetadata({ orientation: 6 }).png().toBuffer();
+    expect(Buffer.from(await decode(lying))).toEqual(Buffer.from(pixels));
+  });
+
+  it('that moves is its first image, and on white where it is transparent', async () => {
+    const frames = [pixels, pixels.map((value) => 255 - value)];
+    const moving = await sharp(Buffer.concat(frames), { raw: { width: 32, height: 48, channels: 3, pageHeight: 24 } })
+      .webp({ lossless: true })
+      .toBuffer();
+    expect(Buffer.from(await decode(moving))).toEqual(Buffer.from(pixels));
+    const clear = {
+      create: { width: 32, height: 24, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } },
+    } as const;
+    expect(new Set(await decode(await sharp(clear).png().toBuffer()))).toEqual(new Set([255]));
+  });
+
+  it('of another size gives its middle, or is stretched', async () => {
+    const wide = await image(96, 48).png().toBuffer();
+    const middle = await image(96, 48).extract({ left: 24, top: 0, width: 48, height: 48 }).raw().toBuffer();
+    const square = { height: 48, width: 48, kernel: 'linear' } as const;
+    expect(Buffer.from(await decode(wide, { ...square, shorterSide: 48 }))).toEqual(middle);
+    const stretched = await decode(wide, { ...square, shorterSide: null });
+    expect(stretched[0]).toBeLessThan(10);
+    expect(stretched.at(-3)).toBeGreaterThan(85);
+  });
+
+  it('with something else behind it is that photo', async () => {
+    const bytes = await photo().png().toBuffer();
+    expect(Buffer.from(await decode(Buffer.concat([bytes, Buffer.from('PK\x03\x04')])))).toEqual(Buffer.from(pixels));
+  });
+});
+
+describe('refused in a line that names the file', () => {
+  it.each([
+    ['an empty file', '', 'photo.jpg: the file is empty.'],
+    ['text', 'not an image', 'photo.jpg: not a photo that is read here; expected JPEG, PNG, GIF, WebP, TIFF or AVIF.'],
+    [
+      'SVG',
+      '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+      'photo.jpg: not a photo that is read here',
+    ],
+    ['SVG behind white space', '\n <svg width="9" height="9"/>', 'photo.jpg: not a photo that is read here'],
+    ['PDF', '%PDF-1.7', 'photo.jpg: not a photo that is read here'],
+    ['a JPEG of nothing but its start', '\u00ff\u00d8\u00ff\u00e0', 'photo.jpg: cannot be decoded'],
+  ])('%s', async (_, text, message) => {
+    await expect(decode(Buffer.from(text, 'latin1'))).rejects.toThrow(message);
+  });
+
+  it('a photo that is cut, or damaged inside', async () => {
+    const jpeg = await image(320, 240).jpeg({ quality: 95 }).toBuffer();
+    await expect(decode(jpeg.subarray(0, jpeg.length / 2))).rejects.toThrow(/^photo.jpg: cannot be decoded \(.*\)\.$/);
+    const whole = await png(320, 240);
+    const damaged = Buffer.from(whole).fill(0, whole.length - 200, whole.length - 100);
+    await expect(decode(damaged)).rejects.toThrow(/^photo.jpg: cannot be decoded \(.*\)\.$/);
+  });
+
+  it('a decompression bomb, before it is unpacked', async () => {
+    await expect(decode(await claiming(60_000, 60_000))).rejects.toThrow('photo.jpg: more than 100 million pixels.');
+    const strip = await sharp({ create: { width: 1, height: 4000, channels: 3, background: '#fff' } })
+      .png()
+      .toBuffer();
+    await expect(decode(strip)).rejects.toThrow('photo.jpg: 1 × 4000 pixels, a strip rather than a photo');
+  });
+});
