@@ -5,16 +5,15 @@
 import { type Batch, captionLengths } from '../../data/batches.js';
 import type { Dataset, SplitName } from '../../data/dataset.js';
 import type { GradientSource, ParameterValues, SharedMemory } from '../../engine/engine.js';
-import { arenaBytes, type EngineChoice, precisionOf, prepareProcess, reservedBytes } from '../../engine/select.js';
-import { allocateSharedMemory, type MemoryPlan, updateChunk } from '../../engine/shared-memory.js';
+import { type EngineChoice, prepareProcess } from '../../engine/select.js';
+import { allocateSharedMemory, updateChunk } from '../../engine/shared-memory.js';
 import { TrainingError } from '../../errors.js';
 import { loadableModule, workerFile } from '../../files/worker-files.js';
 import { type DecodedCaption, type Decoding, hypothesesOf } from '../../model/decoding/decoding.js';
 import type { Draws } from '../../tensor/draws.js';
-import { layoutOf } from '../../tensor/layout.js';
-import type { RunnableSpec } from '../../tensor/model-spec.js';
-import { stateOfRule, type UpdateRule, type UpdateStep } from '../../tensor/update-rules.js';
+import type { UpdateRule, UpdateStep } from '../../tensor/update-rules.js';
 import type { UpdatePass } from './journaled-update.js';
+import { memoryPlan } from './memory-plan.js';
 import type { Model } from './model.js';
 import { chunkRanges, dealRows } from './sharding.js';
 import { allocateBatch, writeBatch } from './shared-batch.js';
@@ -92,16 +91,9 @@ export class Coordinator {
     const { layout } = plan;
     this.memory = allocateSharedMemory(plan);
     this.ranges = chunkRanges(layout.trainedLength, workers);
-    this.ensemble = ensemble.map((other) => {
-      const layout = layoutOf(other.spec.parameters);
-      return allocateSharedMemory({
-        layout,
-        precision: precisionOf(engine),
-        shards,
-        arenaBytes: arenaBytes(engine, captioning(other), layout, rowsPerShard),
-        firstByte: reservedBytes(engine),
-      });
-    });
+    this.ensemble = ensemble.map((other) =>
+      allocateSharedMemory(memoryPlan({ ...options, model: other, updates: null, workers: 0 })),
+    );
     const chunks = Math.ceil(layout.trainedLength / updateChunk);
     const squares = () => new Float64Array(new SharedArrayBuffer(chunks * 8));
     this.setup = {
@@ -257,38 +249,8 @@ export class Coordinator {
   }
 }
 
-/** The shared memory of the model that is trained. */
-export function memoryPlan({
-  engine,
-  model,
-  updates,
-  batchSize,
-  workers,
-  shards,
-}: Pick<CoordinatorOptions, 'engine' | 'model' | 'updates' | 'batchSize' | 'workers' | 'shards'>): MemoryPlan {
-  const layout = layoutOf(model.spec.parameters);
-  return {
-    layout,
-    precision: precisionOf(engine),
-    ...(updates && {
-      states: stateOfRule[updates.rule],
-      averages: updates.averages,
-      accumulates: updates.accumulates,
-    }),
-    shards,
-    arenaBytes: arenaBytes(engine, updates ? model.spec : captioning(model), layout, Math.ceil(batchSize / shards)),
-    firstByte: reservedBytes(engine),
-    journals: workers,
-  };
-}
-
 function setupOf({ recipe, family }: Model, memory: SharedMemory): ModelSetup {
   return { model: recipe, familyUrl: loadableModule(family.url), memory };
-}
-
-/** What of a model images are captioned by. */
-function captioning({ spec: { dimensions, programs } }: Model): RunnableSpec {
-  return { dimensions, programs: { start: programs.start, step: programs.step } };
 }
 
 /** In shard order, so that the sum has the same bits whichever worker answers first. */
