@@ -4,6 +4,9 @@
  */
 import { oneLine } from '../one-line.js';
 
+/** What takes a live line, of whichever screen, away from a terminal. */
+export const clearLine = '\r\u001b[2K';
+
 const redrawInterval = 100;
 /** Between two progress lines where nothing can be redrawn, such as in a file. */
 const lineInterval = 5000;
@@ -55,12 +58,12 @@ export class Screen {
   }
 
   private clear(): void {
-    if (this.canRedraw && this.live !== '') this.out.write('\r\u001b[2K');
+    if (this.canRedraw && this.live !== '') this.out.write(clearLine);
   }
 
   private redraw(): void {
     if (!this.canRedraw || this.live === '') return;
-    this.out.write(`\r\u001b[2K${this.live.slice(0, Math.max(1, this.out.columns - 1))}`);
+    this.out.write(`${clearLine}${this.live.slice(0, Math.max(1, this.out.columns - 1))}`);
   }
 }
 
