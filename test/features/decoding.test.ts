@@ -1,5 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { generator, uniformInts } from '../../src/data/random.js';
 import { decodePhoto } from '../../src/features/decoding.js';
 import { image, pattern, png } from './photos.js';
 
@@ -119,5 +120,20 @@ describe('refused in a line that names the file', () => {
       .png()
       .toBuffer();
     await expect(decode(strip)).rejects.toThrow('photo.jpg: 1 × 4000 pixels, a strip rather than a photo');
+  });
+
+  it('or decoded, whatever bytes of it are flipped and wherever it is cut', async () => {
+    const encoded = [photo().jpeg(), photo().png(), photo().webp(), photo().gif(), photo().tiff()];
+    const files = await Promise.all(encoded.map((each) => each.toBuffer()));
+    const numbers = generator(11, 'damage');
+    const below = (limit: number) => uniformInts(numbers, limit, 1)[0]!;
+    for (let i = 0; i < 400; i++) {
+      const whole = files[i % files.length]!;
+      const bytes = Buffer.from(whole.subarray(0, i % 4 === 0 ? below(whole.length) : whole.length));
+      for (let flips = below(4); flips >= 0 && bytes.length > 0; flips--) bytes[below(bytes.length)] = below(256);
+      const found = await decode(bytes).catch((error) => error);
+      if (found instanceof Uint8Array) expect(found).toHaveLength(pixels.length);
+      else expect(found).toMatchObject({ name: 'UserError', message: expect.stringMatching(/^photo\.jpg: [^\n]+$/) });
+    }
   });
 });
