@@ -2,20 +2,19 @@
 
 /**
  * The tile of a set of kernels: rows, columns, and 32-bit words from one step to the next in a packed panel of A. A step
- * is one k, or two neighbours where a word holds two elements.
+ * is one k, or two neighbours where a word holds two elements; `mostSteps` are those of a block.
  */
 export interface TileShape {
   readonly rows: number;
   readonly columns: number;
   readonly packedRows: number;
   readonly elementsPerWord: 1 | 2;
+  readonly mostSteps: number;
 }
 
-/** A panel of B of so many steps stays in the first cache beside the panel of A that runs past it. */
-const mostSteps = 288;
 /** Steps that the inner loop does at once. */
 const unrolled = 4;
-/** Rows of A that about fill the second cache at that depth; more of them mean packing B less often. */
+/** Rows of A that about fill the second cache at a block's depth; more of them mean packing B less often. */
 const mostRows = 516;
 /** Panels of B that are packed at once: rows of B are read by whole cache lines, and panels stay in the second cache. */
 const mostPanels = 4;
@@ -33,7 +32,7 @@ export function blocksOf(tile: TileShape, M: number, K: number): Blocks {
   return {
     rows: evenPart(M, mostRows, tile.rows),
     columns: mostPanels * tile.columns,
-    depth: evenPart(K, mostSteps * tile.elementsPerWord, unrolled * tile.elementsPerWord),
+    depth: evenPart(K, tile.mostSteps * tile.elementsPerWord, unrolled * tile.elementsPerWord),
   };
 }
 
@@ -48,7 +47,7 @@ export function blockBytes(tile: TileShape, M: number, K: number): number {
   const largest = (total: number, most: number, unit: number) => Math.ceil(Math.min(total, most) / unit) * unit;
   const rows = largest(M, mostRows, tile.rows);
   const columns = mostPanels * tile.columns;
-  const steps = largest(Math.ceil(K / tile.elementsPerWord), mostSteps, unrolled);
+  const steps = largest(Math.ceil(K / tile.elementsPerWord), tile.mostSteps, unrolled);
   // Two more panels, because the last two tiles of a block share their rows.
   const panels = Math.ceil(rows / tile.rows) + 1;
   return (panels * tile.packedRows + columns) * steps * 4 + slackBytes;

@@ -83,6 +83,7 @@ export function tileOf(name: GeneratedSet): TileShape {
     columns: tileColumns(set),
     packedRows: set.packedRows,
     elementsPerWord: elementsPerWord(set),
+    mostSteps: set.mostSteps,
   };
 }
 

@@ -39,6 +39,7 @@ const cases: readonly Case[] = [
   [40, 130, 2],
   [3, 9, 0],
   [2, 5, 530],
+  [2, 3, 1031],
 ].flatMap(([M, N, K]) =>
   [false, true].flatMap((transposeA) =>
     [false, true].flatMap((transposeB) =>

@@ -75,7 +75,7 @@ function emitCopyPart(asm: Assembler, width: number): void {
   asm.mov(rax, 1);
   asm.shl(rax, 'cl');
   asm.sub(rax, 1);
-  const maskings = Array.from({ length: width / lanes }, (_, v) => ({ mask: mask(3 + v), zeroing: true }));
+  const maskings = Array.from({ length: Math.ceil(width / lanes) }, (_, v) => ({ mask: mask(3 + v), zeroing: true }));
   for (const [v, masking] of maskings.entries()) {
     if (v > 0) asm.shr(rax, lanes);
     asm.kmovw(masking.mask, rax);

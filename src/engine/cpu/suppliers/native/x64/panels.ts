@@ -62,7 +62,8 @@ export function emitPanelsOfA(asm: Assembler, set: VectorSet, table: Label): voi
   asm.shl(rax, Math.log2(elementBytes));
   asm.jmp(advance);
   asm.bind(stored);
-  for (let first = 0; first < set.tileRows; first += 8) {
+  // Eight words at a time: what falls behind the rows of a step belongs to the first ones of the next, written later.
+  for (let first = 8 * Math.floor((set.tileRows - 1) / 8); first >= 0; first -= 8) {
     const enough = new Label();
     asm.mov(rax, rbx);
     asm.sub(rax, first);

@@ -19,6 +19,11 @@ export interface VectorSet {
   readonly tileRows: number;
   /** 32-bit words from one step to the next in a packed panel of A, at least the rows of a tile. */
   readonly packedRows: number;
+  /**
+   * Steps of a block. Deeper ones read and write C less often; shallower ones keep a panel of B in the first cache, which
+   * a tile of few rows needs, since it reads the panel the more often.
+   */
+  readonly mostSteps: number;
   readonly packing: Packing;
   /** Whether a tile that reaches over the last column needs code of its own. */
   readonly partsApart: boolean;
@@ -49,6 +54,7 @@ export const avx2: VectorSet = {
   registers: 16,
   tileRows: 6,
   packedRows: 6,
+  mostSteps: 288,
   packing: floatPacking,
   partsApart: true,
   selectColumns(asm, columns, ones, which) {
@@ -78,7 +84,8 @@ export const avx512: VectorSet = {
   bytes: 64,
   registers: 32,
   tileRows: 13,
-  packedRows: 16,
+  packedRows: 13,
+  mostSteps: 512,
   packing: floatPacking,
   partsApart: false,
   selectColumns(asm, columns) {
