@@ -4,8 +4,7 @@ import type { ElementType } from '../products.js';
 import type { TileShape } from './blocking.js';
 import { loadCode, type NativeFunction, whyNoGeneratedCode } from './executable-memory.js';
 import { processorFeatures } from './x64/features.js';
-import { productFlags } from './x64/multiply.js';
-import { generateProducts } from './x64/product-code.js';
+import { generateProducts } from './x64/generate-products.js';
 import { avx2, avx512, avx512Bf16, elementsPerWord, tileColumns, type VectorSet } from './x64/vector-set.js';
 
 /** Instructions that kernels are generated for. All those for float32 give the same bits. */
@@ -15,12 +14,10 @@ const vectorSets: Record<GeneratedSet, VectorSet> = { AVX2: avx2, 'AVX-512': avx
 
 export interface GeneratedKernels {
   readonly tile: TileShape;
-  /** See `ProductCode`. */
+  /** See product-code.ts. */
   readonly multiply: NativeFunction;
   readonly prepare: NativeFunction;
 }
-
-export { productFlags };
 
 export interface GenerationSupport {
   /** What this processor can run, the best one last; empty where nothing can be generated. */

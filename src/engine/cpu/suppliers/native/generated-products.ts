@@ -2,7 +2,8 @@
 import { baseAddress } from '../blas/koffi.js';
 import type { ProductSizes, Products } from '../products.js';
 import { blockBytes, blocksOf, panelBytes } from './blocking.js';
-import { type GeneratedSet, loadGeneratedKernels, operandsOf, productFlags, tileOf } from './generated-kernels.js';
+import { type GeneratedSet, loadGeneratedKernels, operandsOf, tileOf } from './generated-kernels.js';
+import { productFlags } from './product-code.js';
 
 export function generatedProductSizes(set: GeneratedSet): ProductSizes {
   const tile = tileOf(set);

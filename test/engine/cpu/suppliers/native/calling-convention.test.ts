@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest';
 import { koffi } from '../../../../../src/engine/cpu/suppliers/blas/koffi.js';
 import { loadCode } from '../../../../../src/engine/cpu/suppliers/native/executable-memory.js';
-import { generationSupport, productFlags } from '../../../../../src/engine/cpu/suppliers/native/generated-kernels.js';
+import { generationSupport } from '../../../../../src/engine/cpu/suppliers/native/generated-kernels.js';
+import { productFlags } from '../../../../../src/engine/cpu/suppliers/native/product-code.js';
 import { Assembler } from '../../../../../src/engine/cpu/suppliers/native/x64/assembler.js';
 import { Label } from '../../../../../src/engine/cpu/suppliers/native/x64/code.js';
+import { generateProducts } from '../../../../../src/engine/cpu/suppliers/native/x64/generate-products.js';
 import {
   at,
   r8,
@@ -21,7 +23,6 @@ import {
   rsi,
   rsp,
 } from '../../../../../src/engine/cpu/suppliers/native/x64/operands.js';
-import { generateProducts } from '../../../../../src/engine/cpu/suppliers/native/x64/product-code.js';
 import { avx2, avx512, avx512Bf16 } from '../../../../../src/engine/cpu/suppliers/native/x64/vector-set.js';
 import { describeWith } from '../../../../support/requirements.js';
 

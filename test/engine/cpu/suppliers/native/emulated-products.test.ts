@@ -9,10 +9,10 @@ import {
   operandsOf as elementTypeOf,
   generationSupport,
   loadGeneratedKernels,
-  productFlags,
   tileOf,
 } from '../../../../../src/engine/cpu/suppliers/native/generated-kernels.js';
-import { generateProducts } from '../../../../../src/engine/cpu/suppliers/native/x64/product-code.js';
+import { productFlags } from '../../../../../src/engine/cpu/suppliers/native/product-code.js';
+import { generateProducts } from '../../../../../src/engine/cpu/suppliers/native/x64/generate-products.js';
 import { avx2, avx512, avx512Bf16 } from '../../../../../src/engine/cpu/suppliers/native/x64/vector-set.js';
 import type { ElementType } from '../../../../../src/engine/cpu/suppliers/products.js';
 import { describeWith } from '../../../../support/requirements.js';

@@ -5,8 +5,8 @@ import {
   generationSupport,
   loadGeneratedKernels,
   operandsOf,
-  productFlags,
 } from '../../../../../src/engine/cpu/suppliers/native/generated-kernels.js';
+import { productFlags } from '../../../../../src/engine/cpu/suppliers/native/product-code.js';
 import type { ElementType } from '../../../../../src/engine/cpu/suppliers/products.js';
 import { describeWith } from '../../../../support/requirements.js';
 import { uniform } from '../../kernels-memory.js';
@@ -75,7 +75,11 @@ function testProducts(set: GeneratedSet): void {
   const edges = [
     ...shapesNear(upTo(30), (M, other) => [M, 9 * other, 7 * other]),
     ...shapesNear(upTo(70), (N, other) => [4 * other, N, 6 * other]),
-    ...shapesNear([0, ...upTo(20), 255, 256, 257, 258, 511, 513, 600, 1023, 1025, 1027], (K, other) => [3 * other, 5 * other + 8, K]),
+    ...shapesNear([0, ...upTo(20), 255, 256, 257, 258, 511, 513, 600, 1023, 1025, 1027], (K, other) => [
+      3 * other,
+      5 * other + 8,
+      K,
+    ]),
   ];
 
   it.each([

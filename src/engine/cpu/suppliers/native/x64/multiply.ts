@@ -4,6 +4,7 @@
  * Every block of A is packed once. A block of B that was not prepared is packed for each block of rows, just before the
  * tiles read it, and so never leaves the second cache.
  */
+import { multiplyParameters, productFlags } from '../product-code.js';
 import type { Assembler } from './assembler.js';
 import { Label } from './code.js';
 import { Frame } from './frame.js';
@@ -30,25 +31,6 @@ import { emitTileRows } from './panels.js';
 import { tileFlags } from './tile.js';
 import { elementsPerWord, tileColumns, type VectorSet } from './vector-set.js';
 
-/** Bits of the last parameter of `multiply`. */
-export const productFlags = {
-  /** A is stored (K,M). */
-  transposeA: 1,
-  /** B is stored (N,K). */
-  transposeB: 2,
-  /** B is what `prepare` wrote. */
-  prepared: 4,
-  /** The product is added to C: its sums start from C instead of 0. */
-  accumulate: 8,
-} as const;
-
-/** All are addresses, whole numbers and, the last, flags. Blocks are in whole tiles. */
-const parameters = [
-  ...(['a', 'b', 'c', 'bias', 'scratch', 'M', 'N', 'K'] as const),
-  ...(['blockRows', 'blockColumns', 'blockDepth', 'flags'] as const),
-] as const;
-export const multiplyParameters = parameters.length;
-
 const variables = [
   // Bytes from a stored row to the next.
   ...(['strideA', 'strideB'] as const),
@@ -63,7 +45,7 @@ const variables = [
 ] as const;
 
 /** Where in memory the loops keep their state. */
-type Places = Readonly<Record<(typeof parameters)[number] | (typeof variables)[number], Memory>>;
+type Places = Readonly<Record<(typeof multiplyParameters)[number] | (typeof variables)[number], Memory>>;
 
 /** What the loops call. */
 export interface Subroutines {
@@ -76,9 +58,9 @@ export interface Subroutines {
 
 /** @returns where the tiles find the address of what is needed after the panel of B at hand */
 export function emitMultiply(asm: Assembler, set: VectorSet, subroutines: Subroutines): Memory {
-  const frame = new Frame(asm, parameters.length, variables.length);
+  const frame = new Frame(asm, multiplyParameters.length, variables.length);
   const places = Object.fromEntries([
-    ...parameters.map((name, i) => [name, frame.parameters[i]!] as const),
+    ...multiplyParameters.map((name, i) => [name, frame.parameters[i]!] as const),
     ...variables.map((name) => [name, frame.variable()] as const),
   ]) as unknown as Places;
   new MultiplyGenerator(asm, set, subroutines, places).emit();

@@ -1,35 +1,22 @@
 /** Generates the functions that multiply matrices and prepare weights for it, for one vector set. */
-import type { CodeEntry } from '../executable-memory.js';
+import { multiplyParameters, type ProductCode, prepareParameters } from '../product-code.js';
 import { Assembler } from './assembler.js';
 import { Label } from './code.js';
 import { Frame } from './frame.js';
-import { emitMultiply, multiplyParameters } from './multiply.js';
+import { emitMultiply } from './multiply.js';
 import { type Memory, r8, r10, r11, r15, rcx, rdi, rdx, rsi } from './operands.js';
 import { emitStepsOf, tableOnes } from './packing.js';
 import { emitPanelsOfA, emitPanelsOfB } from './panels.js';
 import { emitTile } from './tile.js';
 import { elementsPerWord, tileColumns, type VectorSet } from './vector-set.js';
 
-export interface ProductCode {
-  readonly code: Uint8Array;
-  readonly entries: {
-    /**
-     * (a, b, c, bias or 0, scratch, M, N, K, rows, columns and depth of a block, flags of multiply.ts): C (M,N) =
-     * op(A)·op(B) plus bias (N).
-     */
-    readonly multiply: CodeEntry;
-    /** (b, prepared, N, K, whether B is stored (N,K)): B (K,N) in panels of a tile's columns. */
-    readonly prepare: CodeEntry;
-  };
-}
-
 export function generateProducts(set: VectorSet): ProductCode {
   const asm = new Assembler();
   const [packA, packB, tile, table] = [new Label(), new Label(), new Label(), new Label()];
-  const multiply = { offset: asm.size, parameters: multiplyParameters };
+  const multiply = { offset: asm.size, parameters: multiplyParameters.length };
   const ahead = emitMultiply(asm, set, { packA, packB, tile, table });
   asm.align(64);
-  const prepare = { offset: asm.size, parameters: 5 };
+  const prepare = { offset: asm.size, parameters: prepareParameters.length };
   emitPrepare(asm, set, packB);
   asm.bind(packA);
   emitPanelsOfA(asm, set, table);
@@ -58,7 +45,7 @@ function emitTiles(asm: Assembler, set: VectorSet, ahead: Memory): void {
 }
 
 function emitPrepare(asm: Assembler, set: VectorSet, packB: Label): void {
-  const frame = new Frame(asm, 5, 0);
+  const frame = new Frame(asm, prepareParameters.length, 0);
   const [b, prepared, N, K, transposeB] = frame.parameters as [...[Memory, Memory, Memory, Memory, Memory]];
   const done = new Label();
   asm.mov(r8, N);
