@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
 import { type FolderSplit, folderSplits } from './dataset.js';
+import { imageListName } from './folder-files.js';
 import { readText } from './text-file.js';
 
 export interface ImageList {
@@ -16,7 +17,7 @@ export interface ImageList {
 export function readImageLists(folder: string): ImageList[] {
   const lists: ImageList[] = [];
   for (const split of folderSplits) {
-    const path = join(folder, `${split}2014_images.txt`);
+    const path = join(folder, imageListName(split));
     if (!existsSync(path)) continue;
     const lines = readText(path)
       .replace(/\r?\n$/, '')
