@@ -25,6 +25,9 @@ const prototypes = {
   dnnl_primitive_execute: '(uintptr_t primitive, uintptr_t stream, int count, void *arguments)',
   dnnl_memory_create: '(void *memory, uintptr_t layout, uintptr_t engine, uintptr_t data)',
   dnnl_memory_set_data_handle: '(uintptr_t memory, uintptr_t data)',
+  dnnl_primitive_destroy: '(uintptr_t primitive)',
+  dnnl_primitive_desc_destroy: '(uintptr_t pd)',
+  dnnl_memory_destroy: '(uintptr_t memory)',
 } as const;
 
 const prototypes2 = {
@@ -57,6 +60,7 @@ export interface OneDnnApi {
   primitive(description: number): number;
   memory(layout: number): number;
   setData(memory: number, address: number): void;
+  release(primitive: number, description: number, memories: readonly number[]): void;
   /** @param list the C array of arguments, an index and a memory each */
   execute(primitive: number, list: BigUint64Array): void;
 }
@@ -101,6 +105,11 @@ export function openOneDnnApi(library: LibraryHandle): OneDnnApi {
     primitive: (description) => created(common.dnnl_primitive_create, description),
     memory: (layout) => created(common.dnnl_memory_create, layout, engine, 0),
     setData: common.dnnl_memory_set_data_handle,
+    release(primitive, description, memories) {
+      common.dnnl_primitive_destroy(primitive);
+      common.dnnl_primitive_desc_destroy(description);
+      for (const memory of memories) common.dnnl_memory_destroy(memory);
+    },
     execute: (primitive, list) => common.dnnl_primitive_execute(primitive, stream, list.length / 2, list),
   };
 }

@@ -14,12 +14,17 @@ const addend = 41;
 /** Rows of the product for which the layout of the weights is picked; it serves any number of rows. */
 const typicalRows = 64;
 
+/** Most products that are kept ready: each takes 125 KB, and captions of every length come in every number of rows. */
+const mostProducts = 512;
+
 /** A primitive with the memories it works on, whose addresses are set at each use. */
 interface Ready {
   readonly primitive: number;
   /** The C array of arguments. */
   readonly list: BigUint64Array;
   readonly memories: readonly number[];
+  /** Gives back what the library holds for it. */
+  release(): void;
 }
 
 interface Weights {
@@ -60,13 +65,19 @@ export class OneDnnMatmul {
     bias: number,
   ): void {
     const key = `${M} ${N} ${K} ${transposeB} ${bias !== 0}`;
-    let ready = this.products.get(key);
-    if (!ready) {
-      ready = this.product(M, N, K, this.weightsOf(transposeB, N, K).layout, bias !== 0);
-      this.products.set(key, ready);
-    }
+    const ready = this.products.get(key) ?? this.product(M, N, K, this.weightsOf(transposeB, N, K).layout, bias !== 0);
+    // Behind all others, so that the first one is always that which was not used for longest.
+    this.products.delete(key);
+    this.products.set(key, ready);
+    if (this.products.size > mostProducts) this.releaseOldest();
     if (bias !== 0) this.execute(ready, a, blocked, c, bias);
     else this.execute(ready, a, blocked, c);
+  }
+
+  private releaseOldest(): void {
+    const [key, ready] = this.products.entries().next().value!;
+    this.products.delete(key);
+    ready.release();
   }
 
   private weightsOf(transposeB: boolean, N: number, K: number): Weights {
@@ -99,9 +110,11 @@ export class OneDnnMatmul {
 
   /** @param parts index and layout of each argument */
   private ready(description: number, ...parts: readonly (readonly [number, number])[]): Ready {
-    const memories = parts.map(([, layout]) => this.api.memory(layout));
+    const { api } = this;
+    const memories = parts.map(([, layout]) => api.memory(layout));
     const list = BigUint64Array.from(parts.flatMap(([index], i) => [BigInt(index), BigInt(memories[i]!)]));
-    return { primitive: this.api.primitive(description), list, memories };
+    const primitive = api.primitive(description);
+    return { primitive, list, memories, release: () => api.release(primitive, description, memories) };
   }
 
   private execute({ primitive, list, memories }: Ready, ...addresses: number[]): void {
