@@ -1,5 +1,6 @@
 /** `recap features`: computes features of the images of a data set, by a network or without one. */
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { CommandModule } from 'yargs';
 import { extractFeatures } from '../data/extract-features.js';
 import { UserError } from '../errors.js';
@@ -7,6 +8,7 @@ import { describeNetwork, type Extractor, openBuiltIn, openNetwork } from '../fe
 import { type PresetName, presetNames } from '../features/presets.js';
 import { duration } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
+import { shellWord } from '../shell-word.js';
 import { wholeNumber } from './whole-number.js';
 
 interface Arguments {
@@ -91,10 +93,19 @@ async function features(words: Arguments): Promise<void> {
     screen.print(`features  ${counts.join(', ')}: ${columns} columns`);
     if (grid) screen.print(`grid      ${grid.positions} vectors of ${grid.columns} columns`);
     for (const path of files) screen.print(`written   ${path}`);
+    screen.print('Train on them with');
+    screen.print(`  ${trainingCommand(words.data, grid !== null)}`);
   } finally {
     screen.endProgress();
     await extractor.close();
   }
+}
+
+/** With a config that recap brings along. */
+function trainingCommand(data: string, hasGrid: boolean): string {
+  const name = hasGrid ? 'flickr8k-attention.yaml' : 'flickr8k-tuned.yaml';
+  const config = fileURLToPath(new URL(`../../../config/${name}`, import.meta.url));
+  return `npx recap train --config ${shellWord(relative('.', config))} --set ${shellWord(`data.dir=${data}`)}`;
 }
 
 const networkOptions = [

@@ -124,7 +124,10 @@ async function run(words: Arguments): Promise<void> {
   }).finally(() => screen.endProgress());
   for (const line of preparationLines(report)) screen.print(line);
   screen.print('');
-  screen.print(`Made ${shellWord(out)}.`);
+  screen.print(
+    `Made ${shellWord(out)}. Compute features of its images by a network in ONNX (--model FILE), or without one:`,
+  );
+  screen.print(`  npx recap features --data ${shellWord(out)} --builtin`);
 }
 
 function tokeniserNamed(tokens: Arguments['tokens']): Tokeniser {

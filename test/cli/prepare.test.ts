@@ -46,7 +46,8 @@ describe('recap prepare', () => {
       '  a.jpg  A dog .',
       '         <START> a dog <END> <NULL>',
       '',
-      'Made data/mine.',
+      'Made data/mine. Compute features of its images by a network in ONNX (--model FILE), or without one:',
+      '  npx recap features --data data/mine --builtin',
       '',
     ]);
     expect(readdirSync(join(folder, 'data', 'mine')).sort()).toEqual(
