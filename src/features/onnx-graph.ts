@@ -3,21 +3,19 @@
  * the grid before the pooling of a classifier is none.
  */
 import { UserError } from '../errors.js';
+import {
+  dimensionProto,
+  externalData,
+  graphProto,
+  modelProto,
+  nodeProto,
+  shapeProto,
+  tensorProto,
+  tensorType,
+  typeProto,
+  valueInfoProto,
+} from './onnx-fields.js';
 import { fieldsOf, lengthField, NotProtobufError } from './protobuf.js';
-
-/** Numbers of the fields in onnx.proto. */
-const modelProto = { graph: 7 };
-const graphProto = { node: 1, initializer: 5, input: 11, output: 12 };
-const nodeProto = { output: 2 };
-const tensorProto = { name: 8, dataLocation: 14 };
-const valueInfoProto = { name: 1, type: 2 };
-const typeProto = { tensor: 1 };
-const tensorType = { shape: 2 };
-const shapeProto = { dimension: 1 };
-const dimensionProto = { value: 1 };
-
-/** `TensorProto.DataLocation.EXTERNAL` */
-const external = 1;
 
 export interface GraphInput {
   readonly name: string;
@@ -62,7 +60,7 @@ function graphOf(parts: readonly Uint8Array[]): OnnxGraph {
     else if (number === graphProto.initializer) {
       for (const field of fieldsOf(bytes)) {
         if (field.number === tensorProto.name && field.bytes) weights.add(textOf(field.bytes));
-        if (field.number === tensorProto.dataLocation && field.value === external) hasExternalWeights = true;
+        if (field.number === tensorProto.dataLocation && field.value === externalData) hasExternalWeights = true;
       }
     }
   }

@@ -44,6 +44,11 @@ export function lengthField(number: number, content: Uint8Array): Uint8Array {
   return Buffer.concat([varintOf(number * 8 + 2), varintOf(content.length), content]);
 }
 
+/** A whole number from 0 on. */
+export function varintField(number: number, value: number): Uint8Array {
+  return Buffer.concat([varintOf(number * 8), varintOf(value)]);
+}
+
 function varintOf(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = value;
