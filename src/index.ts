@@ -42,6 +42,12 @@ export {
   scoreNames,
 } from './evaluation/score-captions.js';
 export { type CaptionTokens, type Tokeniser, tokeniser } from './evaluation/tokenise.js';
+export {
+  type ExportedCaptioner,
+  type ExportedPart,
+  type ExportOptions,
+  exportCaptioner,
+} from './export/export-captioner.js';
 export { readSafetensors } from './files/safetensors.js';
 // Models.
 export { captioner, captionerFamily, family as captioners } from './model/captioner.js';

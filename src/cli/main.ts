@@ -9,6 +9,7 @@ import { benchCommand } from './bench.js';
 import { captionCommand } from './caption.js';
 import { reportError } from './errors.js';
 import { evaluateCommand } from './evaluate.js';
+import { exportCommand } from './export.js';
 import { featuresCommand } from './features.js';
 import { gradcheckCommand } from './gradcheck.js';
 import { infoCommand } from './info.js';
@@ -31,6 +32,7 @@ const commands = [
   overfitCommand,
   captionCommand,
   evaluateCommand,
+  exportCommand,
   gradcheckCommand,
   benchCommand,
   infoCommand,

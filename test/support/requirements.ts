@@ -1,6 +1,7 @@
 /** Suites that need something a machine may lack: they run where it is there and are skipped by name where it is not. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 import { generationSupport } from '../../src/engine/cpu/suppliers/native/generated-kernels.js';
@@ -22,6 +23,8 @@ export interface Requirement {
   readonly bf16?: boolean;
   /** A system and a processor that recap generates kernels for, for products of such operands. */
   readonly generated?: ElementType;
+  /** The optional package that runs networks. */
+  readonly onnxruntime?: boolean;
   /** The npm registry. */
   readonly network?: boolean;
 }
@@ -82,6 +85,15 @@ function hasBf16Processor(): boolean {
   return /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
 }
 
+function hasOnnxruntime(): boolean {
+  try {
+    createRequire(import.meta.url)('onnxruntime-node');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 let networkAnswer: boolean | undefined;
 
 function hasNetwork(): boolean {
@@ -98,7 +110,7 @@ interface Missing {
 }
 
 function missingOf(requirement: Requirement): Missing | null {
-  const { shared, webgpu, blas, command, h5py, root, bf16, generated, network } = requirement;
+  const { shared, webgpu, blas, command, h5py, root, bf16, generated, onnxruntime, network } = requirement;
   const installable = (what: string): Missing => ({ what, installable: true });
   if (shared !== undefined && !existsSync(sharedFile(shared))) {
     return { what: `../shared/${shared} is not there`, installable: existsSync(sharedFolder) };
@@ -117,6 +129,7 @@ function missingOf(requirement: Requirement): Missing | null {
   }
   if (root && process.getuid?.() !== 0) return installable('not run as root');
   if (webgpu && !hasWebgpu()) return installable('no WebGPU adapter');
+  if (onnxruntime && !hasOnnxruntime()) return installable('the package onnxruntime-node is not installed');
   if (network && !hasNetwork()) return installable('the npm registry cannot be reached');
   return null;
 }

@@ -1,0 +1,118 @@
+/** A graph of ONNX operators under construction. What its outputs do not need is left out of it in the end. */
+import type { ElementType, Initializer, OnnxGraph, OnnxNode, Port } from './onnx-encoding.js';
+
+/** What all parts of a graph share. */
+class Shared {
+  readonly initializers = new Map<string, Initializer>();
+  /** Names of constants by their contents. */
+  readonly constants = new Map<string, string>();
+  private readonly names = new Set<string>();
+
+  /** @returns the name, or one like it that is not taken */
+  claim(wanted: string): string {
+    let name = wanted;
+    for (let i = 2; this.names.has(name); i++) name = `${wanted}_${i}`;
+    this.names.add(name);
+    return name;
+  }
+}
+
+/** A whole graph, or the body of a loop in it, which reads what is around it by name. */
+export class GraphScope {
+  private readonly nodes: OnnxNode[] = [];
+  private readonly inputs: Port[] = [];
+  private readonly outputs: Port[] = [];
+
+  private constructor(
+    private readonly shared: Shared,
+    private readonly isBody: boolean,
+  ) {}
+
+  static whole(): GraphScope {
+    return new GraphScope(new Shared(), false);
+  }
+
+  body(): GraphScope {
+    return new GraphScope(this.shared, true);
+  }
+
+  /** @returns the name of the tensor: that of the port, unless it is taken */
+  input(port: Port): string {
+    const name = this.shared.claim(port.name);
+    this.inputs.push({ ...port, name });
+    return name;
+  }
+
+  /** Gives a tensor out under the name of the port, unless it is taken. */
+  output(port: Port, tensor: string): void {
+    const name = this.shared.claim(port.name);
+    this.nodes.push({ operator: 'Identity', inputs: [tensor], outputs: [name], attributes: {} });
+    this.outputs.push({ ...port, name });
+  }
+
+  /** @returns the name of what it puts out */
+  node(operator: string, inputs: readonly string[], attributes: OnnxNode['attributes'] = {}): string {
+    return this.nodeOf(operator, inputs, 1, attributes)[0]!;
+  }
+
+  nodeOf(
+    operator: string,
+    inputs: readonly string[],
+    outputCount: number,
+    attributes: OnnxNode['attributes'] = {},
+  ): readonly string[] {
+    const outputs = Array.from({ length: outputCount }, () => this.shared.claim(operator));
+    this.nodes.push({ operator, inputs, outputs, attributes });
+    return outputs;
+  }
+
+  parameter(name: string, shape: readonly number[], values: Float32Array): string {
+    const claimed = this.shared.claim(name);
+    this.shared.initializers.set(claimed, { name: claimed, type: 'float32', shape, bytes: bytesOf(values) });
+    return claimed;
+  }
+
+  constant(type: ElementType, shape: readonly number[], values: readonly number[]): string {
+    const key = `${type} (${shape}) ${values}`;
+    const known = this.shared.constants.get(key);
+    if (known !== undefined) return known;
+    const name = this.shared.claim('constant');
+    this.shared.initializers.set(name, { name, type, shape, bytes: bytesOf(arrayOf(type, values)) });
+    this.shared.constants.set(key, name);
+    return name;
+  }
+
+  build(): OnnxGraph {
+    const { inputs, outputs } = this;
+    const wanted = new Set(outputs.map(({ name }) => name));
+    const nodes: OnnxNode[] = [];
+    for (const node of [...this.nodes].reverse()) {
+      if (!node.outputs.some((name) => wanted.has(name))) continue;
+      for (const name of readBy(node)) wanted.add(name);
+      nodes.unshift(node);
+    }
+    const initializers = this.isBody ? [] : [...this.shared.initializers.values()];
+    return { nodes, inputs, outputs, initializers: initializers.filter(({ name }) => wanted.has(name)) };
+  }
+}
+
+/** The body of a loop may read anything around it. */
+function readBy({ inputs, attributes }: Pick<OnnxNode, 'inputs' | 'attributes'>): string[] {
+  const bodies = Object.values(attributes).filter((value): value is OnnxGraph => Object.hasOwn(Object(value), 'nodes'));
+  return [...inputs, ...bodies.flatMap(({ nodes }) => nodes.flatMap(readBy))];
+}
+
+function arrayOf(type: ElementType, values: readonly number[]): Float32Array | BigInt64Array | Uint8Array {
+  switch (type) {
+    case 'float32':
+      return Float32Array.from(values);
+    case 'int64':
+      return BigInt64Array.from(values, BigInt);
+    case 'bool':
+      return Uint8Array.from(values);
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

@@ -1,0 +1,142 @@
+/** Graphs of ONNX operators as data, and as the bytes of a file. */
+import {
+  attributeProto,
+  attributeType,
+  dataType,
+  dimensionProto,
+  graphProto,
+  modelProto,
+  nodeProto,
+  operatorSetId,
+  shapeProto,
+  stringEntry,
+  tensorProto,
+  tensorType,
+  typeProto,
+  valueInfoProto,
+} from '../features/onnx-fields.js';
+import { lengthField, varintField } from '../features/protobuf.js';
+import type { Named } from '../tensor/matrix.js';
+import { version } from '../version.js';
+
+export type ElementType = keyof typeof dataType;
+
+/** A tensor that goes into a graph or comes out of it; a dimension that is a text is free and has that name. */
+export interface Port {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly (number | string)[];
+}
+
+export interface Initializer {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+export interface OnnxNode {
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Named<number | readonly number[] | OnnxGraph>;
+}
+
+export interface OnnxGraph {
+  /** Each behind those whose outputs it reads. */
+  readonly nodes: readonly OnnxNode[];
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly initializers: readonly Initializer[];
+}
+
+export interface OnnxModel {
+  readonly graph: OnnxGraph;
+  /** For people. */
+  readonly name: string;
+  readonly description: string;
+  /** For programs: texts by name. */
+  readonly metadata: Named<string>;
+}
+
+/** Of the operators: runtimes from 2022 on have it. */
+const operatorSet = 17;
+const irVersion = 8;
+
+export function encodedModel({ graph, name, description, metadata }: OnnxModel): Uint8Array {
+  return Buffer.concat([
+    varintField(modelProto.irVersion, irVersion),
+    textField(modelProto.producerName, 'recap'),
+    textField(modelProto.producerVersion, version),
+    textField(modelProto.docString, description),
+    lengthField(modelProto.opsetImport, varintField(operatorSetId.version, operatorSet)),
+    ...Object.entries(metadata).map(([key, value]) =>
+      lengthField(
+        modelProto.metadataProps,
+        Buffer.concat([textField(stringEntry.key, key), textField(stringEntry.value, value)]),
+      ),
+    ),
+    lengthField(modelProto.graph, encodedGraph(graph, name)),
+  ]);
+}
+
+function encodedGraph({ nodes, inputs, outputs, initializers }: OnnxGraph, name: string): Uint8Array {
+  return Buffer.concat([
+    ...nodes.map((node) => lengthField(graphProto.node, encodedNode(node))),
+    textField(graphProto.name, name),
+    ...initializers.map((tensor) => lengthField(graphProto.initializer, encodedTensor(tensor))),
+    ...inputs.map((port) => lengthField(graphProto.input, encodedPort(port))),
+    ...outputs.map((port) => lengthField(graphProto.output, encodedPort(port))),
+  ]);
+}
+
+function encodedNode({ operator, inputs, outputs, attributes }: OnnxNode): Uint8Array {
+  return Buffer.concat([
+    ...inputs.map((input) => textField(nodeProto.input, input)),
+    ...outputs.map((output) => textField(nodeProto.output, output)),
+    textField(nodeProto.opType, operator),
+    ...Object.entries(attributes).map(([name, value]) =>
+      lengthField(
+        nodeProto.attribute,
+        Buffer.concat([textField(attributeProto.name, name), ...attributeFields(name, value)]),
+      ),
+    ),
+  ]);
+}
+
+function attributeFields(name: string, value: OnnxNode['attributes'][string]): Uint8Array[] {
+  const typed = (type: keyof typeof attributeType) => varintField(attributeProto.type, attributeType[type]);
+  if (typeof value === 'number') return [varintField(attributeProto.integer, value), typed('integer')];
+  if ('nodes' in value) return [lengthField(attributeProto.graph, encodedGraph(value, name)), typed('graph')];
+  return [...value.map((each) => varintField(attributeProto.integers, each)), typed('integers')];
+}
+
+function encodedTensor({ name, type, shape, bytes }: Initializer): Uint8Array {
+  return Buffer.concat([
+    ...shape.map((size) => varintField(tensorProto.dims, size)),
+    varintField(tensorProto.dataType, dataType[type]),
+    textField(tensorProto.name, name),
+    lengthField(tensorProto.rawData, bytes),
+  ]);
+}
+
+function encodedPort({ name, type, shape }: Port): Uint8Array {
+  const dimensions = shape.map((size) =>
+    lengthField(
+      shapeProto.dimension,
+      typeof size === 'number' ? varintField(dimensionProto.value, size) : textField(dimensionProto.parameter, size),
+    ),
+  );
+  const tensor = Buffer.concat([
+    varintField(tensorType.elementType, dataType[type]),
+    lengthField(tensorType.shape, Buffer.concat(dimensions)),
+  ]);
+  return Buffer.concat([
+    textField(valueInfoProto.name, name),
+    lengthField(valueInfoProto.type, lengthField(typeProto.tensor, tensor)),
+  ]);
+}
+
+function textField(number: number, text: string): Uint8Array {
+  return lengthField(number, Buffer.from(text));
+}
