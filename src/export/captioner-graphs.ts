@@ -3,14 +3,17 @@ import { dataType } from '../features/onnx-fields.js';
 import type { CaptionEnds } from '../model/decoding/decoding.js';
 import { layoutOf } from '../tensor/layout.js';
 import type { Named } from '../tensor/matrix.js';
-import type { Dimensions, ModelSpec } from '../tensor/model-spec.js';
+import type { ModelSpec } from '../tensor/model-spec.js';
 import { GraphScope } from './graph-scope.js';
-import type { OnnxGraph } from './onnx-encoding.js';
+import type { ElementType, OnnxGraph } from './onnx-encoding.js';
 import { anyRows, OnnxOps, type OnnxTensor } from './onnx-ops.js';
 
 export interface TrainedModel {
-  readonly spec: Pick<ModelSpec, 'dimensions' | 'programs' | 'parameters'>;
+  readonly spec: ModelSpec;
+  /** By name, each in one piece. */
   readonly parameters: Named<Float32Array>;
+  /** Whether the vectors of grids are rounded to float16 before anything else. */
+  readonly roundsGrids: boolean;
 }
 
 export interface CaptionRules extends CaptionEnds {
@@ -24,27 +27,20 @@ export interface CaptionRules extends CaptionEnds {
 const n = 'n';
 
 /** What `start` takes → what it gives, but for what is as it was given. */
-export function startGraph({ spec, parameters }: TrainedModel): OnnxGraph {
+export function startGraph(model: TrainedModel): OnnxGraph {
   const graph = GraphScope.whole();
-  const inputs = inputTensors(graph, spec.dimensions, spec.programs.start.inputs);
-  const ops = new OnnxOps(graph, rowsOf(graph, Object.values(inputs)[0]!.name), null);
-  const { tensors = {} } = spec.programs.start.run(ops, parameterTensors(graph, spec, parameters), inputs);
-  const given = Object.values(inputs);
+  const { inputs, tensors } = traceStart(graph, model);
+  const given = Object.values(inputs).map(({ name }) => name);
   for (const [name, { columns, name: tensor }] of Object.entries(tensors)) {
-    if (given.some((input) => input.name === tensor)) continue;
-    graph.output({ name, type: 'float32', shape: [n, columns] }, tensor);
+    if (!given.includes(tensor)) graph.output({ name, type: 'float32', shape: [n, columns] }, tensor);
   }
   return graph.build();
 }
 
 /** What `step` takes and `words` (n) → the next state, as `next_NAME`, `scores` and what else it gives. */
 export function stepGraph(model: TrainedModel): OnnxGraph {
-  const { spec, parameters } = model;
   const graph = GraphScope.whole();
-  const words = graph.input({ name: 'words', type: 'int64', shape: [n] });
-  const inputs = inputTensors(graph, spec.dimensions, spec.programs.step.inputs);
-  const ops = new OnnxOps(graph, rowsOf(graph, words), words);
-  const { tensors = {} } = spec.programs.step.run(ops, parameterTensors(graph, spec, parameters), inputs);
+  const { inputs, tensors } = traceStep(graph, model);
   for (const [name, { columns, name: tensor }] of Object.entries(tensors)) {
     const shown = Object.hasOwn(inputs, name) ? `next_${name}` : name;
     graph.output({ name: shown, type: 'float32', shape: [n, columns] }, tensor);
@@ -56,90 +52,115 @@ export function stepGraph(model: TrainedModel): OnnxGraph {
  * What `start` takes → `words` (n,t): captions by the likeliest word at each step, the first of equals. The loop ends when
  * all captions have, so t is the length of the longest.
  */
-export function captionsGraph({ spec, parameters }: TrainedModel, rules: CaptionRules): OnnxGraph {
+export function captionsGraph(model: TrainedModel, rules: CaptionRules): OnnxGraph {
   const graph = GraphScope.whole();
-  const inputs = inputTensors(graph, spec.dimensions, spec.programs.start.inputs);
-  const ownParameters = parameterTensors(graph, spec, parameters);
-  const rows = rowsOf(graph, Object.values(inputs)[0]!.name);
-  const { tensors: first = {} } = spec.programs.start.run(new OnnxOps(graph, rows, null), ownParameters, inputs);
-  const changing = namesThatChange(spec);
-  const state = Object.entries(first).filter(([name]) => changing.has(name));
-
-  const body = graph.body();
-  body.input({ name: 'position', type: 'int64', shape: [] });
-  body.input({ name: 'goes_on', type: 'bool', shape: [] });
-  const before = state.map(([name, { columns, rows: count }]) => {
-    const tensor = body.input({ name: `state_${name}`, type: 'float32', shape: [n, columns] });
-    return [name, { name: tensor, rows: count, columns }] as const;
-  });
-  const last = body.input({ name: 'last_words', type: 'int64', shape: [n] });
-  const open = body.input({ name: 'open', type: 'bool', shape: [n] });
-  const reads = { ...first, ...Object.fromEntries(before) };
-  const { tensors: next = {} } = spec.programs.step.run(new OnnxOps(body, rows, last), ownParameters, reads);
-  const forbidden = Array.from({ length: spec.dimensions.vocabSize }, (_, word) =>
-    rules.never.includes(word) ? Number.NEGATIVE_INFINITY : 0,
-  );
-  const scores = body.node('Add', [next.scores!.name, graph.constant('float32', [1, forbidden.length], forbidden)]);
-  const best = body.node('ArgMax', [scores], { axis: 1, keepdims: 0 });
-  const word = body.node('Where', [open, best, graph.constant('int64', [1], [rules.padding])]);
-  const ends = body.node('Equal', [word, graph.constant('int64', [1], [rules.end])]);
-  const stillOpen = body.node('And', [open, body.node('Not', [ends])]);
-  const anyOpen = body.node('ReduceMax', [body.node('Cast', [stillOpen], { to: dataType.int64 })], { keepdims: 0 });
-  body.output({ name: 'goes_on', type: 'bool', shape: [] }, body.node('Cast', [anyOpen], { to: dataType.bool }));
-  for (const [name, { columns }] of state) {
-    body.output({ name: `state_${name}`, type: 'float32', shape: [n, columns] }, next[name]!.name);
-  }
-  body.output({ name: 'last_words', type: 'int64', shape: [n] }, word);
-  body.output({ name: 'open', type: 'bool', shape: [n] }, stillOpen);
-  body.output({ name: 'written', type: 'int64', shape: [n] }, word);
-
-  const carried = [
-    ...state.map(([, { name }]) => name),
-    graph.node('Expand', [graph.constant('int64', [1], [rules.start]), rows]),
-    graph.node('Expand', [graph.constant('bool', [1], [1]), rows]),
-  ];
-  const steps = graph.constant('int64', [], [rules.longest]);
-  const goesOn = graph.constant('bool', [], [1]);
-  const written = graph.nodeOf('Loop', [steps, goesOn, ...carried], carried.length + 1, { body: body.build() }).at(-1)!;
+  const start = traceStart(graph, model);
+  // What a step gives anew; all else that `start` gave belongs to the image and stays.
+  const changing = Object.keys(traceStep(GraphScope.whole(), model).tensors);
+  const state = Object.entries(start.tensors).filter(([name]) => changing.includes(name));
+  const body = stepOfCaptions(graph.body(), model, rules, start, Object.fromEntries(state));
+  const onEachRow = (type: ElementType, value: number) =>
+    graph.node('Expand', [graph.constant(type, [1], [value]), start.rows]);
+  const carried = [...state.map(([, { name }]) => name), onEachRow('int64', rules.start), onEachRow('bool', 1)];
+  const longest = graph.constant('int64', [], [rules.longest]);
+  const inputs = [longest, graph.constant('bool', [], [1]), ...carried];
+  const written = graph.nodeOf('Loop', inputs, carried.length + 1, { body }).at(-1)!;
   graph.output({ name: 'words', type: 'int64', shape: [n, 't'] }, graph.node('Transpose', [written], { perm: [1, 0] }));
   return graph.build();
 }
 
-/** What `step` gives anew; all else that `start` gave belongs to the image and stays. */
-function namesThatChange(spec: TrainedModel['spec']): ReadonlySet<string> {
-  const graph = GraphScope.whole();
-  const tensorsOf = (columns: Named<number>) =>
-    mapEntries(columns, (name, count) => ({ name, rows: anyRows, columns: count }));
-  const parameters = Object.fromEntries(
-    layoutOf(spec.parameters).places.map(({ name, rows, columns }) => [name, { name, rows, columns }]),
+/**
+ * The body of the loop: position, whether it goes on, the state, the last words (n) and which captions are open (n) → all
+ * of these but the position, and the words written.
+ *
+ * @param state what of `start` changes from step to step
+ */
+function stepOfCaptions(
+  body: GraphScope,
+  { spec }: TrainedModel,
+  { never, padding, end }: CaptionRules,
+  start: ReturnType<typeof traceStart>,
+  state: Named<OnnxTensor>,
+): OnnxGraph {
+  const flag = { name: 'goes_on', type: 'bool', shape: [] } as const;
+  const lastWords = { name: 'last_words', type: 'int64', shape: [n] } as const;
+  const openCaptions = { name: 'open', type: 'bool', shape: [n] } as const;
+  const port = (name: string, columns: number) =>
+    ({ name: `state_${name}`, type: 'float32', shape: [n, columns] }) as const;
+  body.input({ name: 'position', type: 'int64', shape: [] });
+  body.input(flag);
+  const before = Object.entries(state).map(([name, tensor]) => [
+    name,
+    { ...tensor, name: body.input(port(name, tensor.columns)) },
+  ]);
+  const last = body.input(lastWords);
+  const open = body.input(openCaptions);
+
+  const ops = new OnnxOps(body, start.rows, last);
+  const reads = { ...start.tensors, ...Object.fromEntries(before) };
+  const { tensors = {} } = spec.programs.step.run(ops, start.parameters, reads);
+  const barrier = Array.from({ length: spec.dimensions.vocabSize }, (_, word) =>
+    never.includes(word) ? Number.NEGATIVE_INFINITY : 0,
   );
-  const { tensors = {} } = spec.programs.step.run(
-    new OnnxOps(graph, 'rows', 'words'),
-    parameters,
-    tensorsOf(spec.programs.step.inputs),
-  );
-  return new Set(Object.keys(tensors));
+  const scores = body.node('Add', [tensors.scores!.name, body.constant('float32', [1, barrier.length], barrier)]);
+  const likeliest = body.node('ArgMax', [scores], { axis: 1, keepdims: 0 });
+  const word = body.node('Where', [open, likeliest, body.constant('int64', [1], [padding])]);
+  const isEnd = body.node('Equal', [word, body.constant('int64', [1], [end])]);
+  const stillOpen = body.node('And', [open, body.node('Not', [isEnd])]);
+  const anyOpen = body.node('ReduceMax', [body.node('Cast', [stillOpen], { to: dataType.int64 })], { keepdims: 0 });
+
+  body.output(flag, body.node('Cast', [anyOpen], { to: dataType.bool }));
+  for (const [name, { columns }] of Object.entries(state)) body.output(port(name, columns), tensors[name]!.name);
+  body.output(lastWords, word);
+  body.output(openCaptions, stillOpen);
+  body.output({ ...lastWords, name: 'written' }, word);
+  return body.build();
+}
+
+function traceStart(graph: GraphScope, model: TrainedModel) {
+  const { programs } = model.spec;
+  const inputs = inputTensors(graph, model, programs.start.inputs);
+  const parameters = parameterTensors(graph, model);
+  const rows = rowsOf(graph, Object.values(inputs)[0]!.name);
+  const { tensors = {} } = programs.start.run(new OnnxOps(graph, rows, null), parameters, inputs);
+  return { inputs, parameters, rows, tensors };
+}
+
+function traceStep(graph: GraphScope, model: TrainedModel) {
+  const { programs } = model.spec;
+  const words = graph.input({ name: 'words', type: 'int64', shape: [n] });
+  const inputs = inputTensors(graph, model, programs.step.inputs);
+  const ops = new OnnxOps(graph, rowsOf(graph, words), words);
+  const { tensors = {} } = programs.step.run(ops, parameterTensors(graph, model), inputs);
+  return { inputs, tensors };
 }
 
 /** The inputs of a program by their names, as they are given in files: vectors of a grid in a dimension of their own. */
-function inputTensors(graph: GraphScope, { positions }: Dimensions, inputs: Named<number>): Named<OnnxTensor> {
-  return mapEntries(inputs, (name, columns) => {
-    const count = positions?.[name];
-    const shape = count === undefined ? [n, columns] : [n, count, columns / count];
-    const tensor = graph.input({ name, type: 'float32', shape });
-    const flat = () => graph.node('Reshape', [tensor, graph.constant('int64', [2], [-1, columns])]);
-    return { name: count === undefined ? tensor : flat(), rows: anyRows, columns };
+function inputTensors(
+  graph: GraphScope,
+  { spec, roundsGrids }: TrainedModel,
+  inputs: Named<number>,
+): Named<OnnxTensor> {
+  const tensors = Object.entries(inputs).map(([name, columns]) => {
+    const positions = spec.dimensions.positions?.[name];
+    const shape = positions === undefined ? [n, columns] : [n, positions, columns / positions];
+    let tensor = graph.input({ name, type: 'float32', shape });
+    if (positions !== undefined) {
+      if (roundsGrids) {
+        const rounded = graph.node('Cast', [tensor], { to: dataType.float16 });
+        tensor = graph.node('Cast', [rounded], { to: dataType.float32 });
+      }
+      tensor = graph.node('Reshape', [tensor, graph.constant('int64', [2], [-1, columns])]);
+    }
+    return [name, { name: tensor, rows: anyRows, columns }];
   });
+  return Object.fromEntries(tensors);
 }
 
-function parameterTensors(
-  graph: GraphScope,
-  spec: Pick<ModelSpec, 'parameters'>,
-  values: Named<Float32Array>,
-): Named<OnnxTensor> {
+function parameterTensors(graph: GraphScope, { spec, parameters }: TrainedModel): Named<OnnxTensor> {
   const tensors = layoutOf(spec.parameters).places.map(({ name, rows, columns }) => [
     name,
-    { name: graph.parameter(name, [rows, columns], values[name]!), rows, columns },
+    { name: graph.parameter(name, [rows, columns], parameters[name]!), rows, columns },
   ]);
   return Object.fromEntries(tensors);
 }
@@ -147,8 +168,4 @@ function parameterTensors(
 /** The tensor (1) that holds the rows of another. */
 function rowsOf(graph: GraphScope, tensor: string): string {
   return graph.node('Shape', [tensor], { start: 0, end: 1 });
-}
-
-function mapEntries<A, B>(record: Named<A>, map: (name: string, value: A) => B): Named<B> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(name, value)]));
 }

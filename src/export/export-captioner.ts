@@ -1,11 +1,13 @@
 /** A trained captioner as an ONNX file, which runs without recap. */
+import { configOf } from '../config/load.js';
+import type { PartialConfig } from '../config/schema.js';
 import { endId, nullId, startId, unwrittenIds } from '../data/vocabulary.js';
 import { allocateSharedMemory, parametersOf } from '../engine/shared-memory.js';
 import { UserError } from '../errors.js';
 import type { ModelFamily } from '../model/family.js';
 import { layoutOf, namedViews } from '../tensor/layout.js';
 import type { Checkpoint } from '../training/checkpoints/checkpoint.js';
-import { captionModels, restoreMean, vocabularyOf } from '../training/loop/caption-models.js';
+import { type CaptionModel, captionModels, restoreMean, vocabularyOf } from '../training/loop/caption-models.js';
 import { captionsGraph, startGraph, stepGraph, type TrainedModel } from './captioner-graphs.js';
 import { encodedModel, type OnnxGraph, type Port } from './onnx-encoding.js';
 
@@ -40,8 +42,8 @@ export function exportCaptioner(
   checkpoints: Checkpoint | readonly Checkpoint[],
   { part = 'captions', family }: ExportOptions = {},
 ): ExportedCaptioner {
-  const some = Array.isArray(checkpoints) ? (checkpoints as readonly Checkpoint[]) : [checkpoints as Checkpoint];
-  const [{ model }] = captionModels([some], family) as [ReturnType<typeof captionModels>[number]];
+  const some = [checkpoints].flat() as readonly Checkpoint[];
+  const [{ model }] = captionModels([some], family) as [CaptionModel];
   const { spec } = model;
   const layout = layoutOf(spec.parameters);
   if (4 * layout.length > mostBytes) {
@@ -53,7 +55,7 @@ export function exportCaptioner(
   const memory = allocateSharedMemory({ layout, precision: 'float32', shards: 0, arenaBytes: 0 });
   restoreMean(memory, some);
   const parameters = namedViews(parametersOf(memory) as Float32Array, layout);
-  const graph = graphOf(part, { spec, parameters });
+  const graph = graphOf(part, { spec, parameters, roundsGrids: roundsGrids(some[0]!) });
   const vocabulary = vocabularyOf(some[0]!);
   const signature = signatureOf(graph);
   const bytes = encodedModel({
@@ -63,6 +65,12 @@ export function exportCaptioner(
     metadata: { idx_to_word: JSON.stringify(vocabulary.idxToWord), tokens: vocabulary.tokens },
   });
   return { bytes, signature };
+}
+
+/** Grids of a data folder are rounded when they are read; those that a program has in memory are taken as they are. */
+function roundsGrids({ state }: Checkpoint): boolean {
+  const { data } = configOf(state.config as PartialConfig);
+  return data.dir !== null && data.gridPrecision === 'float16';
 }
 
 function graphOf(part: ExportedPart, model: TrainedModel): OnnxGraph {

@@ -1,5 +1,14 @@
 /** A graph of ONNX operators under construction. What its outputs do not need is left out of it in the end. */
-import type { ElementType, Initializer, OnnxGraph, OnnxNode, Port } from './onnx-encoding.js';
+import type { Named } from '../tensor/matrix.js';
+import {
+  type Attribute,
+  type ElementType,
+  type Initializer,
+  isGraph,
+  type OnnxGraph,
+  type OnnxNode,
+  type Port,
+} from './onnx-encoding.js';
 
 /** What all parts of a graph share. */
 class Shared {
@@ -51,7 +60,7 @@ export class GraphScope {
   }
 
   /** @returns the name of what it puts out */
-  node(operator: string, inputs: readonly string[], attributes: OnnxNode['attributes'] = {}): string {
+  node(operator: string, inputs: readonly string[], attributes: Named<Attribute> = {}): string {
     return this.nodeOf(operator, inputs, 1, attributes)[0]!;
   }
 
@@ -59,7 +68,7 @@ export class GraphScope {
     operator: string,
     inputs: readonly string[],
     outputCount: number,
-    attributes: OnnxNode['attributes'] = {},
+    attributes: Named<Attribute> = {},
   ): readonly string[] {
     const outputs = Array.from({ length: outputCount }, () => this.shared.claim(operator));
     this.nodes.push({ operator, inputs, outputs, attributes });
@@ -97,8 +106,8 @@ export class GraphScope {
 }
 
 /** The body of a loop may read anything around it. */
-function readBy({ inputs, attributes }: Pick<OnnxNode, 'inputs' | 'attributes'>): string[] {
-  const bodies = Object.values(attributes).filter((value): value is OnnxGraph => Object.hasOwn(Object(value), 'nodes'));
+function readBy({ inputs, attributes }: OnnxNode): string[] {
+  const bodies = Object.values(attributes).filter(isGraph);
   return [...inputs, ...bodies.flatMap(({ nodes }) => nodes.flatMap(readBy))];
 }
 

@@ -19,7 +19,7 @@ import { lengthField, varintField } from '../features/protobuf.js';
 import type { Named } from '../tensor/matrix.js';
 import { version } from '../version.js';
 
-export type ElementType = keyof typeof dataType;
+export type ElementType = Exclude<keyof typeof dataType, 'float16'>;
 
 /** A tensor that goes into a graph or comes out of it; a dimension that is a text is free and has that name. */
 export interface Port {
@@ -35,11 +35,14 @@ export interface Initializer {
   readonly bytes: Uint8Array;
 }
 
+/** A graph is the body of a loop. */
+export type Attribute = number | readonly number[] | OnnxGraph;
+
 export interface OnnxNode {
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes: Named<number | readonly number[] | OnnxGraph>;
+  readonly attributes: Named<Attribute>;
 }
 
 export interface OnnxGraph {
@@ -57,6 +60,10 @@ export interface OnnxModel {
   readonly description: string;
   /** For programs: texts by name. */
   readonly metadata: Named<string>;
+}
+
+export function isGraph(value: Attribute): value is OnnxGraph {
+  return typeof value === 'object' && 'nodes' in value;
 }
 
 /** Of the operators: runtimes from 2022 on have it. */
@@ -104,10 +111,10 @@ function encodedNode({ operator, inputs, outputs, attributes }: OnnxNode): Uint8
   ]);
 }
 
-function attributeFields(name: string, value: OnnxNode['attributes'][string]): Uint8Array[] {
+function attributeFields(name: string, value: Attribute): Uint8Array[] {
   const typed = (type: keyof typeof attributeType) => varintField(attributeProto.type, attributeType[type]);
   if (typeof value === 'number') return [varintField(attributeProto.integer, value), typed('integer')];
-  if ('nodes' in value) return [lengthField(attributeProto.graph, encodedGraph(value, name)), typed('graph')];
+  if (isGraph(value)) return [lengthField(attributeProto.graph, encodedGraph(value, name)), typed('graph')];
   return [...value.map((each) => varintField(attributeProto.integers, each)), typed('integers')];
 }
 

@@ -18,7 +18,7 @@ export const attributeProto = { name: 1, integer: 3, graph: 6, integers: 8, type
 export const attributeType = { integer: 2, graph: 5, integers: 7 } as const;
 export const tensorProto = { dims: 1, dataType: 2, name: 8, rawData: 9, dataLocation: 14 } as const;
 /** `TensorProto.DataType` */
-export const dataType = { float32: 1, int64: 7, bool: 9 } as const;
+export const dataType = { float32: 1, int64: 7, bool: 9, float16: 10 } as const;
 /** `TensorProto.DataLocation.EXTERNAL` */
 export const externalData = 1;
 export const valueInfoProto = { name: 1, type: 2 } as const;

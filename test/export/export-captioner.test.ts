@@ -129,6 +129,20 @@ describeWith({ onnxruntime: true }, 'an exported captioner', () => {
     expect(captions.map((caption) => caption.slice(1))).toEqual(await captionsOf(checkpoint));
   });
 
+  it('rounds grids as recap does when it reads them', async () => {
+    const checkpoint = await trained([...attention, 'train.epochs=1']);
+    const { bytes } = exportCaptioner(checkpoint, { part: 'start' });
+    const { features, grid } = await imagesOf(checkpoint);
+    const almost = (grid!.data as Float32Array).map((value) => value * (1 + 2 ** -13));
+    expect(almost).not.toEqual(grid!.data);
+    const ofRounded = await run(bytes, { features: features!, grid: grid! });
+    const ofOthers = await run(bytes, {
+      features: features!,
+      grid: new runtime!.Tensor('float32', almost, grid!.dims),
+    });
+    expect(ofOthers.projectedGrid!.data).toEqual(ofRounded.projectedGrid!.data);
+  });
+
   it("may have a cell of one's own, if that goes forward on operations that ONNX has", async () => {
     const checkpoint = await trained(['model.imageTo=firstWord']);
     const { bytes } = exportCaptioner(checkpoint, { family: captionerFamily('mine', import.meta.url, forwardLstm) });
