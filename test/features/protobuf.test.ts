@@ -1,0 +1,20 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { fieldsOf, lengthField, varintField } from '../../src/features/protobuf.js';
+
+const number = fc.integer({ min: 1, max: 2 ** 29 - 1 });
+const field = fc.oneof(
+  fc.record({ number, bytes: fc.constant(null), value: fc.maxSafeNat() }),
+  fc.record({ number, bytes: fc.uint8Array({ maxLength: 300 }), value: fc.constant(Number.NaN) }),
+);
+
+it('protocol buffers are read as they were written', () => {
+  const isSame = fc.property(fc.array(field), (fields) => {
+    const message = Buffer.concat(
+      fields.map(({ number, bytes, value }) => (bytes ? lengthField(number, bytes) : varintField(number, value))),
+    );
+    const found = [...fieldsOf(message)].map((each) => ({ ...each, bytes: each.bytes && Uint8Array.from(each.bytes) }));
+    expect(found).toEqual(fields);
+  });
+  fc.assert(isSame);
+});
