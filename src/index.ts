@@ -86,15 +86,9 @@ export { type Checkpoint, type CheckpointState, readCheckpoint } from './trainin
 export { type BenchmarkOptions, type BenchmarkResult, benchmark } from './training/checks/benchmark.js';
 export { type GradientCheckOptions, gradientCheck, type ParameterCheck } from './training/checks/gradient-check.js';
 export { type OverfitOptions, type OverfitOutcome, overfit } from './training/checks/overfit.js';
-export {
-  type CaptioningOptions,
-  type Captions,
-  type CaptionText,
-  captionImages,
-  captionInputs,
-  type ImageCaption,
-} from './training/loop/caption-images.js';
+export { type Captions, captionImages, captionInputs, type ImageCaption } from './training/loop/caption-images.js';
 export type { CaptioningCheckpoints } from './training/loop/caption-models.js';
+export type { CaptioningOptions, CaptionText } from './training/loop/input-captioner.js';
 export { NonFiniteError } from './training/loop/non-finite.js';
 export { referencesOf, type SplitReferences } from './training/loop/references.js';
 export { type ImageScoring, type ScoringOptions, scoreImages } from './training/loop/score-images.js';

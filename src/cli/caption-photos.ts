@@ -1,13 +1,14 @@
 /** `recap caption PHOTO…`: captions photos, each on a line. */
 import { UserError } from '../errors.js';
 import { pictureOf, thumbnailOf } from '../features/decoding.js';
+import type { MovedFiles } from '../features/extractor.js';
 import { type Photo, photosNamed } from '../features/photo-files.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { attentionPage, type PhotoLooks } from '../report/attention-page.js';
 import { type PagePhoto, photoPage } from '../report/photo-page.js';
 import { engineLines } from '../report/run-report.js';
 import type { Screen } from '../report/screen.js';
-import { type CaptionLooks, captionPhotos, type PhotoCaption } from '../training/loop/caption-photos.js';
+import { type CaptionLooks, type PhotoCaption, PhotoCaptioner } from '../training/loop/caption-photos.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { checkpointLines, checkpointsNamed, type DecodingArguments, searchWanted } from './decoding-options.js';
 
@@ -21,6 +22,9 @@ export interface PhotoArguments extends DecodingArguments {
   set: string[];
 }
 
+/** Photos whose features are in memory at a time. */
+const photosAtOnce = 256;
+
 /** Sets exit code 1 where a photo has no caption. */
 export async function printPhotoCaptions(words: PhotoArguments, screen: Screen): Promise<void> {
   const warn = (line: string) => screen.warn(line);
@@ -28,32 +32,36 @@ export async function printPhotoCaptions(words: PhotoArguments, screen: Screen):
   const [leading] = members.flat();
   const photos = photosNamed(words.photos, process.stdin);
   for (const line of checkpointLines(members)) warn(line);
-  const captions = captionPhotos(members, captioningConfig(leading!, words.set), photos, {
+  const captioner = await PhotoCaptioner.open(members, captioningConfig(leading!, words.set), {
     decoding: searchWanted(words),
-    moved: {
-      ...(words.network === undefined ? {} : { network: words.network }),
-      ...(words.pca === undefined ? {} : { pca: words.pca }),
-    },
+    moved: movedFiles(words),
     looks: words.attention !== undefined,
+    atOnce: Math.min(photosAtOnce, photos.length),
     onFault: (fault) => warn(`warning: ${fault}`),
-    started: (engine) => {
-      for (const line of engineLines(engine)) warn(line);
-    },
   });
+  for (const line of engineLines(captioner.engine)) warn(line);
   const page: PagePhoto[] = [];
   const looks: PhotoLooks[] = [];
   let done = 0;
-  for await (const caption of captions) {
-    if (words.html !== undefined) page.push(await pagePhoto(photos[done++]!, caption));
-    if ('error' in caption) process.exitCode = 1;
-    else if (caption.looks) looks.push(await photoLooks(caption.photo, caption.looks));
-    if (words.json) for (const line of jsonLines(caption)) screen.print(line);
-    else if ('error' in caption) warn(`error: ${caption.error}`);
-    else for (const { text } of caption.decoded) screen.print(`${caption.photo}  ${text}`);
+  try {
+    for await (const caption of captioner.captions(photos)) {
+      if (words.html !== undefined) page.push(await pagePhoto(photos[done++]!, caption));
+      if ('error' in caption) process.exitCode = 1;
+      else if (caption.looks) looks.push(await photoLooks(caption.photo, caption.looks));
+      if (words.json) for (const line of jsonLines(caption)) screen.print(line);
+      else if ('error' in caption) warn(`error: ${caption.error}`);
+      else for (const { text } of caption.decoded) screen.print(`${caption.photo}  ${text}`);
+    }
+  } finally {
+    await captioner.close();
   }
   const title = checkpointLines(members).join('; ');
   if (words.html !== undefined) writePage('--html', words.html, photoPage(title, page));
   if (words.attention !== undefined) writePage('--attention', words.attention, attentionPage(title, looks));
+}
+
+export function movedFiles({ network, pca }: Pick<PhotoArguments, 'network' | 'pca'>): MovedFiles {
+  return { ...(network === undefined ? {} : { network }), ...(pca === undefined ? {} : { pca }) };
 }
 
 /** Pixels of a picture's longer side. */

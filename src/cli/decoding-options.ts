@@ -5,7 +5,7 @@ import type { DecodingOptions } from '../model/decoding/decoding.js';
 import type { Screen } from '../report/screen.js';
 import { type Checkpoint, readCheckpoint } from '../training/checkpoints/checkpoint.js';
 import { checkpointOfRun, newestCheckpointsOfRun } from '../training/checkpoints/checkpoint-folder.js';
-import type { CaptioningOptions } from '../training/loop/caption-images.js';
+import type { CaptioningOptions } from '../training/loop/input-captioner.js';
 import { wholeNumber } from './whole-number.js';
 
 export interface DecodingArguments {

@@ -4,6 +4,7 @@ import { configOf } from '../../config/load.js';
 import type { PartialConfig } from '../../config/schema.js';
 import { type TokenUnit, Vocabulary } from '../../data/vocabulary.js';
 import type { ParameterValues, SharedMemory } from '../../engine/engine.js';
+import type { EngineChoice } from '../../engine/select.js';
 import { parametersOf } from '../../engine/shared-memory.js';
 import { UserError } from '../../errors.js';
 import type { ModelFamily } from '../../model/family.js';
@@ -58,6 +59,15 @@ export function captionModels(checkpoints: CaptioningCheckpoints, family?: Model
     const { family: name, options, dimensions } = first.state.model;
     return { model: modelOf(family ?? builtInFamily(name, first.path), options, dimensions), checkpoints: some };
   });
+}
+
+/** The first that looks at a grid. */
+export function attendingModel(members: readonly CaptionModel[]): Model | undefined {
+  return members.map(({ model }) => model).find(({ recipe }) => recipe.dimensions.positions !== undefined);
+}
+
+export function recordedEngine({ state }: Checkpoint): EngineChoice {
+  return state.engineChoice as EngineChoice;
 }
 
 export function vocabularyOf(checkpoint: Checkpoint): Vocabulary {

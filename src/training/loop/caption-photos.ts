@@ -2,23 +2,30 @@
 import type { Config } from '../../config/schema.js';
 import type { FeatureTable } from '../../data/feature-table.js';
 import { roundToFloat16 } from '../../data/float16.js';
-import { endId } from '../../data/vocabulary.js';
+import { endId, type Vocabulary } from '../../data/vocabulary.js';
 import type { EngineDescription } from '../../engine/engine.js';
 import { UserError } from '../../errors.js';
 import { type ExtractorDescription, isSameExtractor } from '../../features/description.js';
 import { type Extractor, type MovedFiles, openExtractor } from '../../features/extractor.js';
 import type { Photo } from '../../features/photo-files.js';
 import type { Pixels } from '../../features/preprocessing.js';
+import type { Rows } from '../../features/tensor-rows.js';
 import type { Named } from '../../tensor/matrix.js';
-import { type CaptioningOptions, type CaptionText, captionInputs } from './caption-images.js';
-import { type CaptioningCheckpoints, leadingCheckpoint, vocabularyOf } from './caption-models.js';
+import {
+  type CaptioningCheckpoints,
+  type CaptionModel,
+  captionModels,
+  leadingCheckpoint,
+  vocabularyOf,
+} from './caption-models.js';
+import { type CaptioningOptions, type CaptionText, checkInput, InputCaptioner } from './input-captioner.js';
 
 export interface PhotoOptions extends Pick<CaptioningOptions, 'decoding' | 'onFault'> {
   readonly moved?: MovedFiles;
   /** Whether to say where each word of the best caption looked. */
   readonly looks?: boolean;
-  /** Told of the engine, once. */
-  readonly started?: (engine: EngineDescription) => void;
+  /** Most photos whose features are in memory at a time. */
+  readonly atOnce: number;
 }
 
 /** Where each word of a photo's best caption looked. */
@@ -36,61 +43,146 @@ export type PhotoCaption =
   | { readonly photo: string; readonly decoded: readonly CaptionText[]; readonly looks: CaptionLooks | null }
   | { readonly photo: string; readonly error: string };
 
-/** Photos whose features are in memory at a time. */
-const photosAtOnce = 256;
+/** Extractor and models that stand ready, however often they are given photos. */
+export class PhotoCaptioner {
+  private constructor(
+    private readonly options: PhotoOptions,
+    private readonly extractor: Extractor,
+    private readonly models: readonly CaptionModel[],
+    /** A row for each photo under way, in shared memory. */
+    private readonly inputs: Named<FeatureTable>,
+    private readonly captioner: InputCaptioner,
+    private readonly vocabulary: Vocabulary,
+  ) {}
 
-/**
- * Captions photos in their order. A photo that cannot be read or decoded is passed over with its error.
- *
- * @param config of the leading checkpoint: on which engine to compute and by which parameters
- * @throws UserError when the checkpoints do not say how their features were made, or it cannot be done here
- */
-export async function* captionPhotos(
-  checkpoints: CaptioningCheckpoints,
-  config: Config,
-  photos: readonly Photo[],
-  options: PhotoOptions = {},
-): AsyncGenerator<PhotoCaption> {
-  const parameters = config.validate.parameters === 'auto' ? undefined : config.validate.parameters;
-  const vocabulary = vocabularyOf(leadingCheckpoint(checkpoints));
-  const extractor = await openExtractor(commonExtractor(checkpoints), options.moved);
-  let isFirst = true;
-  try {
-    for (let at = 0; at < photos.length; at += photosAtOnce) {
-      const some = photos.slice(at, at + photosAtOnce);
-      const { errors, inputs, pixels } = await extractPhotos(extractor, some, config.data.gridPrecision);
-      if (inputs === null) {
-        for (const [i, { name }] of some.entries()) yield { photo: name, error: errors[i]! };
-        continue;
-      }
-      const { engine, decoded } = await captionInputs(checkpoints, inputs, {
+  /**
+   * @param config of the leading checkpoint: on which engine to compute and by which parameters
+   * @throws UserError when the checkpoints do not say how their features were made, or it cannot be done here
+   */
+  static async open(
+    checkpoints: CaptioningCheckpoints,
+    config: Config,
+    options: PhotoOptions,
+  ): Promise<PhotoCaptioner> {
+    const extractor = await openExtractor(commonExtractor(checkpoints), options.moved);
+    try {
+      const models = captionModels(checkpoints);
+      const inputs = emptyInputs(models, options.atOnce, config.data.gridPrecision);
+      const captioner = await InputCaptioner.open(checkpoints, inputs, {
         decoding: { ...options.decoding, attention: options.looks ?? false },
         ...(options.onFault === undefined ? {} : { onFault: options.onFault }),
         engine: config.engine,
-        ...(parameters === undefined ? {} : { parameters }),
+        ...(config.validate.parameters === 'auto' ? {} : { parameters: config.validate.parameters }),
         ...(config.train.workers === 'auto' ? {} : { workers: config.train.workers }),
       });
-      if (isFirst) options.started?.(engine);
-      isFirst = false;
-      let row = 0;
-      for (const [i, { name }] of some.entries()) {
-        const error = errors[i]!;
-        if (error !== null) {
-          yield { photo: name, error };
-          continue;
-        }
-        const captions = decoded[row]!;
-        const { words: ids, attention } = captions[0]!;
-        const words = ids.filter((id) => id !== endId).map((id) => vocabulary.idxToWord[id]!);
-        const weights = attention?.slice(0, words.length) ?? [];
-        const looks = weights.length === 0 ? null : { pixels: pixels[row]!, size: extractor.size, words, weights };
-        yield { photo: name, decoded: captions, looks };
-        row++;
-      }
+      return new PhotoCaptioner(
+        options,
+        extractor,
+        models,
+        inputs,
+        captioner,
+        vocabularyOf(leadingCheckpoint(checkpoints)),
+      );
+    } catch (error) {
+      await extractor.close();
+      throw error;
     }
-  } finally {
-    await extractor.close();
   }
+
+  async close(): Promise<void> {
+    await Promise.all([this.captioner.close(), this.extractor.close()]);
+  }
+
+  get engine(): EngineDescription {
+    return this.captioner.engine;
+  }
+
+  /** Captions photos in their order. One that cannot be read or decoded is passed over with its error. */
+  async *captions(photos: readonly Photo[]): AsyncGenerator<PhotoCaption> {
+    const { atOnce } = this.options;
+    for (let at = 0; at < photos.length; at += atOnce) {
+      yield* await this.captionsAtOnce(photos.slice(at, at + atOnce));
+    }
+  }
+
+  /** One call at a time. */
+  private async captionsAtOnce(photos: readonly Photo[]): Promise<PhotoCaption[]> {
+    const found = await this.extract(photos);
+    const seen = found.filter((each) => typeof each !== 'string');
+    const decoded = await this.captioner.captions(seen.map((_, row) => row));
+    let row = 0;
+    return found.map((each, i) => {
+      const photo = photos[i]!.name;
+      if (typeof each === 'string') return { photo, error: each };
+      const captions = decoded[row++]!;
+      return { photo, decoded: captions, looks: this.looksOf(captions[0]!, each) };
+    });
+  }
+
+  private looksOf({ words: ids, attention }: CaptionText, pixels: Pixels): CaptionLooks | null {
+    const words = ids.filter((id) => id !== endId).map((id) => this.vocabulary.idxToWord[id]!);
+    const weights = attention?.slice(0, words.length) ?? [];
+    return weights.length === 0 ? null : { pixels, size: this.extractor.size, words, weights };
+  }
+
+  /**
+   * Writes the features of the photos into the inputs, without gaps.
+   *
+   * @returns what the extractor saw of each photo, or why it has no features
+   */
+  private async extract(photos: readonly Photo[]): Promise<(Pixels | string)[]> {
+    const { extractor } = this;
+    const found: (Pixels | string)[] = [];
+    let row = 0;
+    for (let at = 0; at < photos.length; at += extractor.batch) {
+      const some = photos.slice(at, at + extractor.batch);
+      const pixels = await Promise.all(some.map((photo) => pixelsOf(extractor, photo)));
+      found.push(...pixels);
+      const images = pixels.filter((each) => typeof each !== 'string');
+      if (images.length === 0) continue;
+      const { features, grid } = await extractor.extract(images);
+      this.write('features', features, row, { columns: features.columns });
+      if (this.inputs.grid) {
+        const { positions, columns } = grid ?? { positions: 0, columns: 0 };
+        this.write('grid', grid, row, { positions, columns: positions * columns });
+      }
+      row += images.length;
+    }
+    return found;
+  }
+
+  private write(
+    name: string,
+    rows: Rows | null,
+    row: number,
+    shape: Pick<FeatureTable, 'columns' | 'positions'>,
+  ): void {
+    for (const member of this.models) {
+      if (member.model.recipe.dimensions.inputs[name] === undefined) continue;
+      checkInput(member, name, rows === null ? undefined : shape);
+    }
+    const { data, columns } = this.inputs[name]!;
+    if (data instanceof Uint16Array) writeHalves(rows!.data, data, row * columns);
+    else data.set(rows!.data, row * columns);
+  }
+}
+
+function emptyInputs(
+  models: readonly CaptionModel[],
+  rows: number,
+  gridPrecision: Config['data']['gridPrecision'],
+): Named<FeatureTable> {
+  const tables = models.flatMap(({ model: { recipe } }) => {
+    const { inputs, positions } = recipe.dimensions;
+    return Object.entries(inputs).map(([name, columns]): [string, FeatureTable] => {
+      const isHalf = positions?.[name] !== undefined && gridPrecision === 'float16';
+      const memory = new SharedArrayBuffer(rows * columns * (isHalf ? 2 : 4));
+      const data = isHalf ? new Uint16Array(memory) : new Float32Array(memory);
+      const table = { data, rows, columns };
+      return [name, positions?.[name] === undefined ? table : { ...table, positions: positions[name] }];
+    });
+  });
+  return Object.fromEntries(tables);
 }
 
 /** @throws UserError when a checkpoint does not say how its features were made, or two differ */
@@ -113,49 +205,6 @@ function commonExtractor(checkpoints: CaptioningCheckpoints): ExtractorDescripti
   return leading.state.extractor!;
 }
 
-interface PhotoInputs {
-  /** Of each photo, why it has no features; null where it has. */
-  readonly errors: readonly (string | null)[];
-  /** A row for each of the others, in their order; null where there is none. */
-  readonly inputs: Named<FeatureTable> | null;
-  /** Of each of the others. */
-  readonly pixels: readonly Pixels[];
-}
-
-async function extractPhotos(
-  extractor: Extractor,
-  photos: readonly Photo[],
-  gridPrecision: Config['data']['gridPrecision'],
-): Promise<PhotoInputs> {
-  const errors: (string | null)[] = [];
-  const features: Float32Array[] = [];
-  const grids: Float32Array[] = [];
-  const pixels: Pixels[] = [];
-  let shape = { columns: 0, grid: { positions: 0, columns: 0 } };
-  for (let at = 0; at < photos.length; at += extractor.batch) {
-    const images: Pixels[] = [];
-    for (const found of await Promise.all(
-      photos.slice(at, at + extractor.batch).map((one) => pixelsOf(extractor, one)),
-    )) {
-      if (typeof found !== 'string') images.push(found);
-      errors.push(typeof found === 'string' ? found : null);
-    }
-    if (images.length === 0) continue;
-    pixels.push(...images);
-    const rows = await extractor.extract(images);
-    features.push(rows.features.data);
-    if (rows.grid) grids.push(rows.grid.data);
-    shape = { columns: rows.features.columns, grid: rows.grid ?? shape.grid };
-  }
-  if (features.length === 0) return { errors, inputs: null, pixels };
-  const rows = features.reduce((sum, each) => sum + each.length, 0) / shape.columns;
-  const inputs = { features: { data: joined(features), rows, columns: shape.columns } };
-  if (grids.length === 0) return { errors, inputs, pixels };
-  const data = gridPrecision === 'float16' ? halved(joined(grids)) : joined(grids);
-  const { positions, columns } = shape.grid;
-  return { errors, pixels, inputs: { ...inputs, grid: { data, rows, columns: positions * columns, positions } } };
-}
-
 /** Or why there are none. */
 async function pixelsOf(extractor: Extractor, photo: Photo): Promise<Pixels | string> {
   try {
@@ -166,21 +215,11 @@ async function pixelsOf(extractor: Extractor, photo: Photo): Promise<Pixels | st
   }
 }
 
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
-
 /** As grids of the data are rounded when they are read. */
-function halved(values: Float32Array): Uint16Array {
-  const halves = new Uint16Array(values.length);
-  const tooLarge = roundToFloat16(new Uint32Array(values.buffer), 0, halves, 0, values.length);
-  if (tooLarge < 0) return halves;
+function writeHalves(values: Float32Array, target: Uint16Array, to: number): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const tooLarge = roundToFloat16(bits, 0, target, to, values.length);
+  if (tooLarge < 0) return;
   throw new UserError(
     `The network gives ${values[tooLarge]} in a grid, beyond float16. Set data.gridPrecision=float32.`,
   );

@@ -8,8 +8,9 @@ import type { DecodingOptions } from '../../../src/model/decoding/decoding.js';
 import type { Named } from '../../../src/tensor/matrix.js';
 import { type Checkpoint, readCheckpoint } from '../../../src/training/checkpoints/checkpoint.js';
 import { newestCheckpointsOfRun } from '../../../src/training/checkpoints/checkpoint-folder.js';
-import { type CaptioningOptions, type Captions, captionInputs } from '../../../src/training/loop/caption-images.js';
+import { type Captions, captionInputs } from '../../../src/training/loop/caption-images.js';
 import type { CaptioningCheckpoints } from '../../../src/training/loop/caption-models.js';
+import type { CaptioningOptions } from '../../../src/training/loop/input-captioner.js';
 import { startRun } from '../../../src/training/run/train.js';
 import { newestCheckpoint, smallConfig, temporaryFolder, writeData } from '../runs.js';
 

@@ -1,0 +1,210 @@
+/** Photos over HTTP: one page, one endpoint that answers in JSON, and what those who watch over it ask. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { UserError } from '../errors.js';
+import { pictureOf } from '../features/decoding.js';
+import { jpegAddress } from '../report/html.js';
+import { squareSide } from '../report/attention-page.js';
+import type { CaptionLooks } from '../training/loop/caption-photos.js';
+import { ServerMetrics } from './metrics.js';
+import { foreignness } from './origin.js';
+import { capturePage, pagePolicy } from './page.js';
+import { type CaptionsPhotos, PhotoQueue } from './photo-queue.js';
+import { readBody } from './request-body.js';
+import { RequestRate } from './request-rate.js';
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  /** Most photos that are uploaded, waiting or under way at a time. */
+  readonly queue: number;
+  /** Photos of one client in a minute. */
+  readonly rate: number;
+  /** Most that the captioner is given together. */
+  readonly atOnce: number;
+  /** What captions the photos, for the page. */
+  readonly title: string;
+  /** Told of what is nobody's mistake but the program's. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Bytes of a photo. */
+export const largestPhoto = 32 << 20;
+/** Milliseconds in which a request has to be here whole. */
+const requestTimeout = 60_000;
+
+/** What is answered in place of captions. */
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+  }
+}
+
+const everywhere = {
+  'Cache-Control': 'no-store',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
+
+export class PhotoServer {
+  private readonly queue: PhotoQueue;
+  private readonly rate: RequestRate;
+  private readonly metrics = new ServerMetrics();
+  private readonly page: string;
+  /** Requests with a photo that are not answered yet. */
+  private admitted = 0;
+  private isStopping = false;
+  private whenIdle: (() => void) | undefined;
+
+  private constructor(
+    captioner: CaptionsPhotos,
+    private readonly options: ServerOptions,
+    private readonly server: Server,
+  ) {
+    this.queue = new PhotoQueue(captioner, options.atOnce);
+    this.rate = new RequestRate(options.rate);
+    this.page = capturePage(options.title, largestPhoto);
+  }
+
+  /** @throws UserError when the address cannot be listened at */
+  static async listen(captioner: CaptionsPhotos, options: ServerOptions): Promise<PhotoServer> {
+    const http = createServer({ requestTimeout, headersTimeout: 10_000, maxHeaderSize: 16 << 10 });
+    const server = new PhotoServer(captioner, options, http);
+    http.on('request', (request, response) => void server.answer(request, response));
+    const { host, port } = options;
+    await new Promise<void>((resolve, reject) => {
+      http.once('error', ({ code }: NodeJS.ErrnoException) => {
+        const why = code === 'EADDRINUSE' ? 'another program listens there' : `it cannot be listened at (${code})`;
+        reject(new UserError(`${host} port ${port}: ${why}. Choose by --host and --port.`));
+      });
+      http.listen(port, host, resolve);
+    });
+    return server;
+  }
+
+  get url(): string {
+    const { address, family, port } = this.server.address() as AddressInfo;
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`;
+  }
+
+  /** Refuses what comes from now on, and ends when all photos that are here have their answers. */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    if (this.admitted > 0) {
+      await new Promise<void>((resolve) => {
+        this.whenIdle = resolve;
+      });
+    }
+    await new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = addressOf(request);
+    // Those who are gone are told nothing.
+    request.on('error', () => {});
+    response.on('error', () => {});
+    for (const [name, value] of Object.entries(everywhere)) response.setHeader(name, value);
+    const isPhoto = pathname === '/caption' && request.method === 'POST';
+    try {
+      const foreign = foreignness(request.headers.host, request.headers.origin, [this.options.host]);
+      if (foreign !== null) throw new Refusal(403, foreign);
+      if (isPhoto) return sendJson(response, 200, await this.caption(request, response, searchParams.has('attention')));
+      this.answerOther(request, response, pathname);
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : new Refusal(500, 'The photo could not be captioned.');
+      if (refusal !== error && !request.errored) this.options.onError(error);
+      for (const [name, value] of Object.entries(refusal.headers)) response.setHeader(name, value);
+      sendJson(response, refusal.status, { error: refusal.message });
+    } finally {
+      if (isPhoto) this.metrics.answered(response.statusCode);
+    }
+  }
+
+  private answerOther(request: IncomingMessage, response: ServerResponse, pathname: string): void {
+    const allowed = pathname === '/caption' ? 'POST' : 'GET, HEAD';
+    if (!['/', '/healthz', '/metrics', '/caption'].includes(pathname)) throw new Refusal(404, 'There is no such page.');
+    if (!allowed.split(', ').includes(request.method!)) {
+      throw new Refusal(405, `${pathname} takes ${allowed}.`, { Allow: allowed });
+    }
+    if (pathname === '/healthz') {
+      if (this.isStopping) throw stopping();
+      return sendJson(response, 200, { status: 'ok' });
+    }
+    if (pathname === '/metrics') {
+      return send(response, 200, 'text/plain; version=0.0.4', this.metrics.text(this.admitted, process.memoryUsage.rss()));
+    }
+    response.setHeader('Content-Security-Policy', pagePolicy);
+    send(response, 200, 'text/html; charset=utf-8', this.page);
+  }
+
+  private async caption(request: IncomingMessage, response: ServerResponse, wantsAttention: boolean): Promise<unknown> {
+    const bytes = await this.upload(request, response);
+    const start = performance.now();
+    const photo = { name: 'photo', read: () => bytes };
+    const found = await this.queue.caption(photo, () => !response.destroyed);
+    if (found === null) return null;
+    this.metrics.took((performance.now() - start) / 1000);
+    if ('error' in found) throw new Refusal(422, found.error);
+    const captions = found.decoded.map(({ text, logProbability }) => ({ caption: text, logProbability }));
+    return wantsAttention && found.looks ? { captions, attention: await attentionOf(found.looks) } : { captions };
+  }
+
+  /** Takes a place in the queue, before the photo is read: what is here in memory is bounded. */
+  private async upload(request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
+    if (this.isStopping) throw stopping();
+    if (!/^image\//i.test(request.headers['content-type'] ?? '') || request.headers['content-encoding'] !== undefined) {
+      throw new Refusal(415, 'Send the bytes of one photo, with Content-Type image/jpeg or the like.');
+    }
+    const seconds = this.rate.take(request.socket.remoteAddress ?? '', performance.now() / 1000);
+    if (seconds > 0) {
+      const headers = { 'Retry-After': String(Math.ceil(seconds)) };
+      throw new Refusal(429, `More than ${this.options.rate} photos in a minute. Wait a little.`, headers);
+    }
+    if (this.admitted >= this.options.queue) {
+      throw new Refusal(429, `${this.options.queue} photos are waiting already. Try again.`, { 'Retry-After': '1' });
+    }
+    this.admitted++;
+    response.once('close', () => {
+      this.admitted--;
+      if (this.admitted === 0) this.whenIdle?.();
+    });
+    const bytes = await readBody(request, largestPhoto);
+    if (bytes === null) throw new Refusal(413, `More than ${largestPhoto >> 20} MB, which is the most that is read.`);
+    return bytes;
+  }
+}
+
+function stopping(): Refusal {
+  return new Refusal(503, 'The server is stopping.', { Connection: 'close' });
+}
+
+/** Of whatever stands in a request line. */
+function addressOf({ url }: IncomingMessage): URL {
+  return URL.parse(url ?? '', 'http://localhost') ?? new URL('http://localhost/unreadable');
+}
+
+/** What the page draws. */
+async function attentionOf({ pixels, size, words, weights }: CaptionLooks) {
+  const side = squareSide(weights);
+  if (side === null) return undefined;
+  const looks = words.map((word, t) => ({ word, weights: Array.from(weights[t]!) }));
+  return { picture: jpegAddress(await pictureOf(pixels, size)), side, words: looks };
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  send(response, status, 'application/json', JSON.stringify(value));
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
+  response.end(response.req.method === 'HEAD' ? undefined : body);
+}
