@@ -4,7 +4,7 @@ import { pictureOf, thumbnailOf } from '../features/decoding.js';
 import type { MovedFiles } from '../features/extractor.js';
 import { type Photo, photosNamed } from '../features/photo-files.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
-import { attentionPage, type PhotoLooks } from '../report/attention-page.js';
+import { attentionPage, type PhotoLooks, squareSide } from '../report/attention-page.js';
 import { type PagePhoto, photoPage } from '../report/photo-page.js';
 import { engineLines } from '../report/run-report.js';
 import type { Screen } from '../report/screen.js';
@@ -60,6 +60,15 @@ export async function printPhotoCaptions(words: PhotoArguments, screen: Screen):
   if (words.attention !== undefined) writePage('--attention', words.attention, attentionPage(title, looks));
 }
 
+export const networkOptions = {
+  network: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Photos: the network of the features, where it has moved',
+  },
+  pca: { type: 'string', requiresArg: true, describe: 'Photos: the principal components, where they have moved' },
+} as const;
+
 export function movedFiles({ network, pca }: Pick<PhotoArguments, 'network' | 'pca'>): MovedFiles {
   return { ...(network === undefined ? {} : { network }), ...(pca === undefined ? {} : { pca }) };
 }
@@ -77,9 +86,11 @@ async function pagePhoto(photo: Photo, caption: PhotoCaption): Promise<PagePhoto
 
 /** @throws UserError when the cells are no square */
 async function photoLooks(name: string, { pixels, size, words, weights }: CaptionLooks): Promise<PhotoLooks> {
-  const side = Math.sqrt(weights[0]!.length);
-  if (Number.isInteger(side)) return { name, picture: await pictureOf(pixels, size), words, weights, side };
-  throw new UserError(`--attention: ${side * side} vectors are no square of cells, so where they are is not known.`);
+  const side = squareSide(weights);
+  if (side !== null) return { name, picture: await pictureOf(pixels, size), words, weights, side };
+  throw new UserError(
+    `--attention: ${weights[0]!.length} vectors are no square of cells, so where they are is not known.`,
+  );
 }
 
 function writePage(option: string, path: string, page: string): void {

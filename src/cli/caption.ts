@@ -6,7 +6,7 @@ import { engineLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import { captionImages } from '../training/loop/caption-images.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
-import { type PhotoArguments, printPhotoCaptions } from './caption-photos.js';
+import { networkOptions, type PhotoArguments, printPhotoCaptions } from './caption-photos.js';
 import {
   captioningProgress,
   checkpointLines,
@@ -35,12 +35,7 @@ export const captionCommand: CommandModule<unknown, Arguments> = {
       })
       .options({
         ...decodingOptions,
-        network: {
-          type: 'string',
-          requiresArg: true,
-          describe: 'Photos: the network of the features, where it has moved',
-        },
-        pca: { type: 'string', requiresArg: true, describe: 'Photos: the principal components, where they have moved' },
+        ...networkOptions,
         html: { type: 'string', requiresArg: true, describe: 'Photos: file for a page with them and their captions' },
         attention: {
           type: 'string',

@@ -16,6 +16,7 @@ import { infoCommand } from './info.js';
 import { endWithOutput } from './output.js';
 import { overfitCommand } from './overfit.js';
 import { prepareCommand } from './prepare.js';
+import { serveCommand } from './serve.js';
 import { sweepCommand } from './sweep.js';
 import { trainCommand } from './train.js';
 import { usageError } from './usage.js';
@@ -31,6 +32,7 @@ const commands = [
   sweepCommand,
   overfitCommand,
   captionCommand,
+  serveCommand,
   evaluateCommand,
   exportCommand,
   gradcheckCommand,

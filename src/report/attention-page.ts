@@ -12,6 +12,15 @@ export interface PhotoLooks {
   readonly side: number;
 }
 
+/** How dark a cell is that was not looked at. */
+export const darkest = 0.85;
+
+/** Cells of a row; null where the vectors are no square, so that it is not known where they are. */
+export function squareSide(weights: readonly Float32Array[]): number | null {
+  const side = Math.sqrt(weights[0]!.length);
+  return Number.isInteger(side) ? side : null;
+}
+
 const style = `
 section { display: flex; flex-wrap: wrap; gap: 0.75rem; margin-bottom: 2rem; }
 h2 { flex-basis: 100%; font-size: 1rem; margin: 0; }
@@ -36,7 +45,7 @@ function sectionOf({ name, words, weights, side }: PhotoLooks, photo: number): s
 function cellsOf(weights: Float32Array, side: number): string {
   const largest = weights.reduce((most, weight) => Math.max(most, weight), 0);
   return Array.from(weights, (weight, cell) => {
-    const dark = (0.85 * (1 - weight / largest)).toFixed(2);
+    const dark = (darkest * (1 - weight / largest)).toFixed(2);
     const place = `x="${cell % side}" y="${Math.floor(cell / side)}" width="1" height="1"`;
     return `<rect ${place} opacity="${dark}"><title>${(100 * weight).toFixed(1)}%</title></rect>`;
   }).join('');

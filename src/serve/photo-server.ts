@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { UserError } from '../errors.js';
 import { pictureOf } from '../features/decoding.js';
-import { jpegAddress } from '../report/html.js';
 import { squareSide } from '../report/attention-page.js';
+import { jpegAddress } from '../report/html.js';
 import type { CaptionLooks } from '../training/loop/caption-photos.js';
 import { ServerMetrics } from './metrics.js';
 import { foreignness } from './origin.js';
-import { capturePage, pagePolicy } from './page.js';
+import { photoPage, type ServedPage } from './page.js';
 import { type CaptionsPhotos, PhotoQueue } from './photo-queue.js';
 import { readBody } from './request-body.js';
 import { RequestRate } from './request-rate.js';
@@ -53,10 +53,12 @@ const everywhere = {
 } as const;
 
 export class PhotoServer {
+  /** Of the page. */
+  url = '';
   private readonly queue: PhotoQueue;
   private readonly rate: RequestRate;
   private readonly metrics = new ServerMetrics();
-  private readonly page: string;
+  private readonly page: ServedPage;
   /** Requests with a photo that are not answered yet. */
   private admitted = 0;
   private isStopping = false;
@@ -69,7 +71,7 @@ export class PhotoServer {
   ) {
     this.queue = new PhotoQueue(captioner, options.atOnce);
     this.rate = new RequestRate(options.rate);
-    this.page = capturePage(options.title, largestPhoto);
+    this.page = photoPage(options.title, largestPhoto);
   }
 
   /** @throws UserError when the address cannot be listened at */
@@ -85,12 +87,8 @@ export class PhotoServer {
       });
       http.listen(port, host, resolve);
     });
+    server.url = addressOf(http);
     return server;
-  }
-
-  get url(): string {
-    const { address, family, port } = this.server.address() as AddressInfo;
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`;
   }
 
   /** Refuses what comes from now on, and ends when all photos that are here have their answers. */
@@ -108,7 +106,7 @@ export class PhotoServer {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname, searchParams } = addressOf(request);
+    const { pathname, searchParams } = wantedBy(request);
     // Those who are gone are told nothing.
     request.on('error', () => {});
     response.on('error', () => {});
@@ -117,15 +115,15 @@ export class PhotoServer {
     try {
       const foreign = foreignness(request.headers.host, request.headers.origin, [this.options.host]);
       if (foreign !== null) throw new Refusal(403, foreign);
-      if (isPhoto) return sendJson(response, 200, await this.caption(request, response, searchParams.has('attention')));
-      this.answerOther(request, response, pathname);
+      if (isPhoto) sendJson(response, 200, await this.caption(request, response, searchParams.has('attention')));
+      else this.answerOther(request, response, pathname);
     } catch (error) {
       const refusal = error instanceof Refusal ? error : new Refusal(500, 'The photo could not be captioned.');
-      if (refusal !== error && !request.errored) this.options.onError(error);
+      if (refusal !== error && request.errored === null) this.options.onError(error);
       for (const [name, value] of Object.entries(refusal.headers)) response.setHeader(name, value);
       sendJson(response, refusal.status, { error: refusal.message });
     } finally {
-      if (isPhoto) this.metrics.answered(response.statusCode);
+      if (isPhoto && !response.destroyed) this.metrics.answered(response.statusCode);
     }
   }
 
@@ -137,13 +135,14 @@ export class PhotoServer {
     }
     if (pathname === '/healthz') {
       if (this.isStopping) throw stopping();
-      return sendJson(response, 200, { status: 'ok' });
+      sendJson(response, 200, { status: 'ok' });
+    } else if (pathname === '/metrics') {
+      const text = this.metrics.text(this.admitted, process.memoryUsage.rss());
+      send(response, 200, 'text/plain; version=0.0.4', text);
+    } else {
+      response.setHeader('Content-Security-Policy', this.page.policy);
+      send(response, 200, 'text/html; charset=utf-8', this.page.html);
     }
-    if (pathname === '/metrics') {
-      return send(response, 200, 'text/plain; version=0.0.4', this.metrics.text(this.admitted, process.memoryUsage.rss()));
-    }
-    response.setHeader('Content-Security-Policy', pagePolicy);
-    send(response, 200, 'text/html; charset=utf-8', this.page);
   }
 
   private async caption(request: IncomingMessage, response: ServerResponse, wantsAttention: boolean): Promise<unknown> {
@@ -187,9 +186,15 @@ function stopping(): Refusal {
   return new Refusal(503, 'The server is stopping.', { Connection: 'close' });
 }
 
+function addressOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`;
+}
+
 /** Of whatever stands in a request line. */
-function addressOf({ url }: IncomingMessage): URL {
-  return URL.parse(url ?? '', 'http://localhost') ?? new URL('http://localhost/unreadable');
+function wantedBy({ url = '' }: IncomingMessage): URL {
+  const here = 'http://localhost';
+  return URL.canParse(url, here) ? new URL(url, here) : new URL('/unreadable', here);
 }
 
 /** What the page draws. */

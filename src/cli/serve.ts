@@ -1,0 +1,127 @@
+/** `recap serve`: captions photos over HTTP, for a page and for programs. */
+import { isIP } from 'node:net';
+import type { CommandModule } from 'yargs';
+import { UserError } from '../errors.js';
+import { engineLines } from '../report/run-report.js';
+import { Screen } from '../report/screen.js';
+import { PhotoServer } from '../serve/photo-server.js';
+import { attendingModel, captionModels } from '../training/loop/caption-models.js';
+import { PhotoCaptioner } from '../training/loop/caption-photos.js';
+import { captioningConfig } from '../training/loop/captioning-config.js';
+import { movedFiles, networkOptions } from './caption-photos.js';
+import {
+  checkpointLines,
+  checkpointsNamed,
+  type DecodingArguments,
+  decodingOptions,
+  searchWanted,
+} from './decoding-options.js';
+import { reportError } from './errors.js';
+import { setOption } from './options.js';
+import { outliveOutput } from './output.js';
+import { watchSignals } from './signals.js';
+import { wholeNumber } from './whole-number.js';
+
+interface Arguments extends DecodingArguments {
+  network?: string;
+  pca?: string;
+  host: string;
+  port: number;
+  queue: number;
+  rate: number;
+  set: string[];
+}
+
+/** Photos that are captioned together; more would let the first of them wait. */
+const atOnce = 8;
+
+export const serveCommand: CommandModule<unknown, Arguments> = {
+  command: 'serve',
+  describe: 'Caption photos over HTTP, for a page and for programs',
+  builder: (yargs) =>
+    yargs
+      .options({
+        ...decodingOptions,
+        ...networkOptions,
+        host: {
+          type: 'string',
+          requiresArg: true,
+          default: '127.0.0.1',
+          describe: 'Address to listen at; any but this one lets others in',
+        },
+        port: { type: 'number', requiresArg: true, default: 8231, describe: 'Port; 0 for any that is free' },
+        queue: {
+          type: 'number',
+          requiresArg: true,
+          default: 64,
+          describe: 'Most photos uploading, waiting or under way at a time',
+        },
+        rate: { type: 'number', requiresArg: true, default: 120, describe: 'Most photos of one client in a minute' },
+        set: setOption,
+      })
+      .example('$0 serve --checkpoint runs/a --beam 5 --nbest 3', 'the three best captions of each photo')
+      .example('$0 serve --checkpoint runs/a --host 0.0.0.0', 'for the phones of the same network'),
+  handler: serve,
+};
+
+async function serve(words: Arguments): Promise<void> {
+  const screen = new Screen();
+  const warn = (line: string) => screen.warn(line);
+  const { host } = words;
+  const port = portNumber(words.port);
+  const queue = wholeNumber('--queue', words.queue);
+  const rate = wholeNumber('--rate', words.rate);
+  if (words.checkpoint.length === 0) {
+    throw new UserError('serve needs --checkpoint: a checkpoint file, or the folder of a run.');
+  }
+  const members = checkpointsNamed(words, warn);
+  const config = captioningConfig(members.flat()[0]!, words.set);
+  const lines = checkpointLines(members);
+  let isListening = false;
+  const stop = watchSignals((signal) => {
+    if (isListening) warn(`${signal}: finishing the photos that are here. Again to stop at once.`);
+    return isListening;
+  });
+  outliveOutput();
+  const captioner = await PhotoCaptioner.open(members, config, {
+    decoding: searchWanted(words),
+    moved: movedFiles(words),
+    looks: attendingModel(captionModels(members)) !== undefined,
+    atOnce,
+    onFault: (fault) => warn(`warning: ${fault}`),
+  });
+  try {
+    const onError = (error: unknown) => void reportError(error);
+    const title = lines.join('; ');
+    const server = await PhotoServer.listen(captioner, { host, port, queue, rate, atOnce, title, onError });
+    isListening = true;
+    for (const line of [...lines, ...engineLines(captioner.engine)]) warn(line);
+    if (!isLoopback(host)) {
+      warn(
+        `warning: everyone who can reach this machine at ${host} can use this server: it asks for no password, and photos ` +
+          'travel unencrypted. Ctrl-C ends it.',
+      );
+    }
+    screen.print(`Listening at ${server.url}`);
+    await aborted(stop);
+    await server.stop();
+  } finally {
+    await captioner.close();
+  }
+}
+
+function portNumber(port: number): number {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new UserError(`--port: found ${port}, expected a whole number from 0 to 65535.`);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
