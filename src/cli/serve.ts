@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
+import { decodingOf } from '../model/decoding/decoding.js';
 import { engineLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import { PhotoServer } from '../serve/photo-server.js';
@@ -33,7 +34,7 @@ interface Arguments extends DecodingArguments {
 }
 
 /** Photos that are captioned together; more would let the first of them wait. */
-const atOnce = 8;
+const mostAtOnce = 8;
 
 export const serveCommand: CommandModule<unknown, Arguments> = {
   command: 'serve',
@@ -75,6 +76,9 @@ async function serve(words: Arguments): Promise<void> {
     throw new UserError('serve needs --checkpoint: a checkpoint file, or the folder of a run.');
   }
   const members = checkpointsNamed(words, warn);
+  const decoding = searchWanted(words);
+  // Samples go by an image's place among those that are captioned with it, and here that is chance.
+  const atOnce = decodingOf(decoding, []).search.kind === 'sampling' ? 1 : mostAtOnce;
   const config = captioningConfig(members.flat()[0]!, words.set);
   const lines = checkpointLines(members);
   let isListening = false;
@@ -84,7 +88,7 @@ async function serve(words: Arguments): Promise<void> {
   });
   outliveOutput();
   const captioner = await PhotoCaptioner.open(members, config, {
-    decoding: searchWanted(words),
+    decoding,
     moved: movedFiles(words),
     looks: attendingModel(captionModels(members)) !== undefined,
     atOnce,

@@ -113,7 +113,7 @@ export class PhotoServer {
     for (const [name, value] of Object.entries(everywhere)) response.setHeader(name, value);
     const isPhoto = pathname === '/caption' && request.method === 'POST';
     try {
-      const foreign = foreignness(request.headers.host, request.headers.origin, [this.options.host]);
+      const foreign = foreignness(request.headers.host, request.headers.origin, [this.options.host.toLowerCase()]);
       if (foreign !== null) throw new Refusal(403, foreign);
       if (isPhoto) sendJson(response, 200, await this.caption(request, response, searchParams.has('attention')));
       else this.answerOther(request, response, pathname);

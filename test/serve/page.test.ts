@@ -28,6 +28,7 @@ describeWith({ command: 'chromium' }, 'the page of recap serve', () => {
   afterAll(async () => {
     await browser?.close();
     serving?.process.kill('SIGKILL');
+    trained?.remove();
   });
   beforeEach(async () => {
     page = await browser.newPage({ viewport: { width: 360, height: 640 } });

@@ -1,5 +1,5 @@
 /** A small run on the grids of small images, as `recap features --builtin` makes them. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { startRun } from '../../src/training/run/train.js';
@@ -11,6 +11,8 @@ export interface TrainedRun {
   readonly run: string;
   /** Files of photos that it was not trained on. */
   readonly photos: readonly string[];
+  /** Takes all of it off the disk. */
+  readonly remove: () => void;
 }
 
 export async function trainedRun(): Promise<TrainedRun> {
@@ -31,5 +33,11 @@ export async function trainedRun(): Promise<TrainedRun> {
   const { status, stderr } = recap(['features', '--data', data, '--builtin']);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   await startRun(smallConfig(data, ['data.grid=true', 'model.attention=additive', 'train.epochs=40']), run, {});
-  return { run, photos: Array.from({ length: 9 }, (_, i) => join(data, `photos/val-${i}.png`)) };
+  return {
+    run,
+    photos: Array.from({ length: 9 }, (_, i) => join(data, `photos/val-${i}.png`)),
+    remove: () => {
+      for (const each of [data, run]) rmSync(each, { recursive: true, force: true });
+    },
+  };
 }
