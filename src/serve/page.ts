@@ -12,9 +12,12 @@ button.small { border-style: solid; margin-top: 0.5rem; padding: 0.75rem 1rem; }
 button:focus-visible { outline: 3px solid Highlight; outline-offset: 3px; }
 button.over { border-style: solid; }
 #preview { border-radius: 4px; display: block; margin: 1rem 0; max-height: 20rem; max-width: 100%; }
+h2 { font-size: 1.1rem; }
+#status { font-size: 1.25rem; overflow-wrap: anywhere; }
 #status.error { font-weight: bold; }
+ol { padding-left: 1.75rem; }
+li { margin-bottom: 0.5rem; }
 li { overflow-wrap: anywhere; }
-li:first-child { font-size: 1.25rem; }
 #looks { display: flex; flex-wrap: wrap; gap: 0.75rem; }
 figure { margin: 0; max-width: 100%; text-align: center; }
 svg { border-radius: 4px; display: block; height: 9rem; max-width: 100%; width: 9rem; }
@@ -30,7 +33,7 @@ const svgOf = (name, attributes) => {
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   return element;
 };
-let last = 0;
+let underWay;
 
 function say(text, isError) {
   $('status').textContent = text;
@@ -39,10 +42,10 @@ function say(text, isError) {
 
 async function caption(file) {
   if (!file) return;
-  const own = ++last;
-  $('captions').replaceChildren();
-  $('looks').replaceChildren();
-  $('looked').hidden = true;
+  underWay?.abort();
+  const own = underWay = new AbortController();
+  for (const name of ['captions', 'looks']) $(name).replaceChildren();
+  for (const name of ['captions', 'looked']) $(name).hidden = true;
   URL.revokeObjectURL($('preview').src);
   $('preview').src = URL.createObjectURL(file);
   $('preview').alt = 'The photo ' + file.name;
@@ -52,13 +55,14 @@ async function caption(file) {
     if (file.size > ${largest}) throw new Error('More than ${largest >> 20} MB, which is the most that is read.');
     // What it is the server tells by its bytes; a browser goes by its name.
     const type = file.type.startsWith('image/') ? file.type : 'image/unknown';
-    const response = await fetch('/caption?attention', { method: 'POST', headers: { 'Content-Type': type }, body: file });
+    const sent = { method: 'POST', headers: { 'Content-Type': type }, body: file, signal: own.signal };
+    const response = await fetch('/caption?attention', sent);
     const answer = await response.json();
-    if (own !== last) return;
+    if (own !== underWay) return;
     if (!response.ok) throw new Error(answer.error);
     show(answer);
   } catch (error) {
-    if (own === last) say(error instanceof TypeError ? 'The server does not answer.' : error.message, true);
+    if (own === underWay) say(error instanceof TypeError ? 'The server does not answer.' : error.message, true);
   }
 }
 
@@ -66,6 +70,7 @@ function show({ captions, attention }) {
   say(captions[0].caption || '(a caption without words)');
   $('preview').alt = captions[0].caption;
   if (captions.length > 1) {
+    $('captions').hidden = false;
     for (const { caption, logProbability } of captions) {
       const item = document.createElement('li');
       const note = document.createElement('small');
@@ -119,6 +124,9 @@ for (const name of ['dragover', 'dragleave', 'drop']) {
 document.addEventListener('paste', (event) => caption(event.clipboardData.files[0]));
 `;
 
+/** By name, so that phones that keep photos as HEIC give another copy. */
+const accepted = 'image/jpeg,image/png,image/gif,image/webp,image/tiff,image/avif';
+
 export interface ServedPage {
   readonly html: string;
   /** Its Content-Security-Policy. */
@@ -142,11 +150,11 @@ export function photoPage(title: string, largest: number): ServedPage {
 <h1>Captions of photos</h1>
 <button type="button" id="choose">Choose a photo, or drop or paste one here</button>
 <button type="button" id="take" class="small">Take a photo</button>
-<input type="file" id="file" accept="image/*" hidden aria-label="Photo">
+<input type="file" id="file" accept="${accepted}" hidden aria-label="Photo">
 <input type="file" id="camera" accept="image/*" capture="environment" hidden aria-label="Photo from the camera">
 <img id="preview" alt="" hidden>
 <p id="status" role="status" aria-live="polite"></p>
-<ol id="captions" aria-label="Captions, the best first"></ol>
+<ol id="captions" hidden aria-label="Captions, the best first"></ol>
 <section id="looked" aria-labelledby="looked-heading" hidden>
 <h2 id="looked-heading">Where each word looked</h2>
 <div id="looks"></div>

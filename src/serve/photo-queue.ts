@@ -16,6 +16,7 @@ interface Waiting {
 export class PhotoQueue {
   private readonly waiting: Waiting[] = [];
   private isWorking = false;
+  private work = Promise.resolve();
 
   /** @param atOnce most photos that are captioned together */
   constructor(
@@ -30,11 +31,16 @@ export class PhotoQueue {
   caption(photo: Photo, isWanted: () => boolean): Promise<PhotoCaption | null> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ photo, isWanted, resolve, reject });
-      if (!this.isWorking) void this.work();
+      if (!this.isWorking) this.work = this.captionAll();
     });
   }
 
-  private async work(): Promise<void> {
+  /** Until nothing is under way, wanted or not. */
+  async idle(): Promise<void> {
+    await this.work;
+  }
+
+  private async captionAll(): Promise<void> {
     this.isWorking = true;
     while (this.waiting.length > 0) {
       const some: Waiting[] = [];

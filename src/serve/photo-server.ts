@@ -99,6 +99,7 @@ export class PhotoServer {
         this.whenIdle = resolve;
       });
     }
+    await this.queue.idle();
     await new Promise<void>((resolve) => {
       this.server.close(() => resolve());
       this.server.closeAllConnections();
