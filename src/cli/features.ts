@@ -131,7 +131,15 @@ async function extractorWanted({
   scale,
   ...wanted
 }: Arguments): Promise<Extractor> {
-  if (builtin === (model !== undefined)) throw new UserError('features needs either --model FILE or --builtin.');
+  if (builtin === (model !== undefined)) {
+    const script = relative(
+      '.',
+      fileURLToPath(new URL('../../../scripts/export-efficientnet-lite2.py', import.meta.url)),
+    );
+    throw new UserError(
+      `features needs either --model FILE or --builtin. A network to start with is made by ${shellWord(script)}, which says how.`,
+    );
+  }
   if (model === undefined) {
     const ofNetworks = networkOptions.find((name) => ({ mean, scale, ...wanted })[name] !== undefined);
     if (ofNetworks)
