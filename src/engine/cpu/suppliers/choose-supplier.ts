@@ -1,7 +1,10 @@
 /**
  * Which supplier of matrix products a run takes on this machine: the kernels that recap generates, and where it can
  * generate none for the precision that is wanted, an installed library, and where there is none, WebAssembly. (Only
- * bfloat16 on a processor with AMX, which recap generates nothing for, is oneDNN's first.) Nothing is measured, so that the same machine always comes to the same choice, and so do all on which kernels can be generated.
+ * bfloat16 on a processor with AMX, which recap generates nothing for, is oneDNN's first.)
+ *
+ * Nothing is measured, so that the same machine always comes to the same choice, and so do all on which kernels can be
+ * generated.
  */
 import { UserError } from '../../../errors.js';
 import type { EngineWanted } from '../../engine-wanted.js';
