@@ -1,11 +1,11 @@
 /** From images to captions of new photos, by the commands. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRun } from '../../src/training/run/train.js';
-import { image, pattern } from '../features/photos.js';
+import { writePhotos } from '../features/photos.js';
 import { recap } from '../support/command.js';
 import { smallConfig, temporaryFolder, writeData } from '../training/runs.js';
 
@@ -21,18 +21,7 @@ beforeAll(async () => {
   run = join(runs, 'one');
   network = join(runs, 'network.onnx');
   copyFileSync(tiny, network);
-  mkdirSync(join(data, 'photos'));
-  for (const [split, count] of [
-    ['train', 20],
-    ['val', 9],
-  ] as const) {
-    const names = Array.from({ length: count }, (_, i) => `photos/${split}-${i}.png`);
-    for (const [i, name] of names.entries()) {
-      const pixels = pattern(8, 8).map((value, at) => (value * (i + 1) + 40 * (at % 3) * i) % 256);
-      writeFileSync(join(data, name), await image(8, 8, pixels).png().toBuffer());
-    }
-    writeFileSync(join(data, `${split}2014_images.txt`), `${names.join('\n')}\n`);
-  }
+  await writePhotos(data, 8, 8);
   const options = ['--preset', 'efficientnet-lite', '--pooled', 'pooled', '--grid', 'cells'];
   const { status, stdout, stderr } = recap(['features', '--data', data, '--model', network, ...options]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

@@ -20,6 +20,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cutBackMetrics, setAsideMetrics } from '../../../src/training/run/cut-back-metrics.js';
 import { MetricsLog } from '../../../src/training/run/metrics-log.js';
 import { StepSet } from '../../../src/training/run/step-set.js';
+import { readMetrics } from '../runs.js';
 
 let folder: string;
 let path: string;
@@ -29,11 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const records = (): unknown[] =>
-  readFileSync(path, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+const records = (): unknown[] => readMetrics(folder);
 
 const step = (n: number) => ({ type: 'step', step: n, loss: 1 / n });
 
