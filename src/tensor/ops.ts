@@ -128,8 +128,8 @@ export interface Ops<T extends Shape> extends CellOps<T> {
    */
   dropoutMask(mask: DropoutMask): T;
 
-  // The fused time steps may overwrite what is passed on to them alone: `recurrent`, `dhNext` and `dcNext` are not to be
-  // read afterwards.
+  // The fused time steps may overwrite what is passed on to them alone: `x`, unless it is a view of other rows,
+  // `recurrent`, `dhNext` and `dcNext` are not to be read afterwards.
 
   /** h = tanh(x + r): the step's rows of the input product x and of the recurrent product r, (live(t),H) each. */
   rnnCell(x: T, recurrent: T): T;

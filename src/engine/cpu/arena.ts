@@ -94,12 +94,12 @@ export class Arena {
     return { ...plainTensor(offset, rows, columns), block: reused?.block ?? block };
   }
 
-  /** The smallest free block that is large enough. */
+  /** The smallest free block that is large enough, and not so large that the next tensor of its size would miss it. */
   private takeFree(bytes: number): { offset: number; block: number } | null {
     let best = -1;
     for (let i = 0; i < this.free.length; i++) {
       const { block } = this.free[i]!;
-      if (block >= bytes && (best < 0 || block < this.free[best]!.block)) best = i;
+      if (block >= bytes && block <= 2 * bytes && (best < 0 || block < this.free[best]!.block)) best = i;
     }
     return best < 0 ? null : this.free.splice(best, 1)[0]!;
   }

@@ -64,8 +64,10 @@ export class CpuOps implements Ops<Tensor> {
   private readonly rounded: RoundedOperands | null;
   private readonly attention: CpuAttention;
   private readonly dropout: CpuDropout;
-  /** Prepared weights of this run, by offset of the plain matrix and way of use. */
-  private readonly prepared = new Map<string, number>();
+  /** Prepared weights that every time step of this run uses, by offset of the plain matrix and way of use. */
+  private readonly prepared = new Map<string, Tensor>();
+  /** Blocks of weights that were prepared for one product. Apart from tensors, whose sizes go by the captions that come. */
+  private readonly spareWeights: Tensor[] = [];
 
   constructor(private readonly context: RunContext) {
     this.plan = context.plan;
@@ -97,9 +99,10 @@ export class CpuOps implements Ops<Tensor> {
     const aOffset = this.operand(a);
     const use = { transposeB, everyStep };
     const byWeights = !transposeA && this.plan.steps >= preparedFrom && this.context.isParameter(b);
-    const prepared = byWeights ? this.preparedWeights(b, use, N, K) : 0;
+    const prepared = byWeights ? this.preparedWeights(b, use, N, K) : null;
     if (prepared) {
-      this.products.multiplyPrepared(transposeB, M, N, K, aOffset, prepared, c.offset, biasOffset, scratch);
+      this.products.multiplyPrepared(transposeB, M, N, K, aOffset, prepared.offset, c.offset, biasOffset, scratch);
+      if (!everyStep) this.spareWeights.push(prepared);
     } else {
       const bOffset = this.operand(b);
       this.products.multiply(transposeA, transposeB, M, N, K, aOffset, bOffset, c.offset, biasOffset, scratch);
@@ -109,16 +112,16 @@ export class CpuOps implements Ops<Tensor> {
 
   columnSums(a: Tensor, options: GradientOptions = {}): Tensor {
     const out = this.result(1, a.columns, options);
-    this.kernels.columnSums(this.plain(a).offset, a.rows, a.columns, a.columns, out.offset);
+    this.reading(a, (x) => this.kernels.columnSums(x, a.rows, a.columns, a.columns, out.offset));
     return out;
   }
 
   add(a: Tensor, b: Tensor): Tensor {
-    return this.elementWise(a, (x, out, n) => this.kernels.add(x, this.plain(b).offset, out, n));
+    return this.elementWise(a, (x, out, n) => this.reading(b, (y) => this.kernels.add(x, y, out, n)));
   }
 
   multiply(a: Tensor, b: Tensor): Tensor {
-    return this.elementWise(a, (x, out, n) => this.kernels.multiply(x, this.plain(b).offset, out, n));
+    return this.elementWise(a, (x, out, n) => this.reading(b, (y) => this.kernels.multiply(x, y, out, n)));
   }
 
   scale(a: Tensor, factor: number): Tensor {
@@ -143,8 +146,7 @@ export class CpuOps implements Ops<Tensor> {
 
   columnsOf(a: Tensor, first: number, count: number): Tensor {
     const out = { ...this.allocate(a.rows, count), step: a.step };
-    const from = this.plain(a).offset + first * 4;
-    this.kernels.copyColumns(from, a.columns, out.offset, count, a.rows, count);
+    this.reading(a, (x) => this.kernels.copyColumns(x + first * 4, a.columns, out.offset, count, a.rows, count));
     return out;
   }
 
@@ -154,14 +156,8 @@ export class CpuOps implements Ops<Tensor> {
     const out = { ...this.allocate(rows, columns), step };
     let first = 0;
     for (const part of parts) {
-      this.kernels.copyColumns(
-        this.plain(part).offset,
-        part.columns,
-        out.offset + first * 4,
-        columns,
-        rows,
-        part.columns,
-      );
+      const to = out.offset + first * 4;
+      this.reading(part, (x) => this.kernels.copyColumns(x, part.columns, to, columns, rows, part.columns));
       first += part.columns;
     }
     return out;
@@ -175,9 +171,9 @@ export class CpuOps implements Ops<Tensor> {
 
   accumulate(maybeView: Tensor, a: Tensor): Tensor {
     const into = this.plain(maybeView);
-    this.kernels.addTo(into.offset, this.plain(a).offset, into.rows * into.columns);
+    this.reading(a, (x) => this.kernels.addTo(into.offset, x, into.rows * into.columns));
     this.rounded?.forget(into.offset);
-    return into;
+    return into.step < 0 ? { ...into, step: a.step } : into;
   }
 
   firstRows(a: Tensor, rows: number): Tensor {
@@ -189,7 +185,7 @@ export class CpuOps implements Ops<Tensor> {
     const out = this.allocate(rows, a.columns);
     if (a.rows === rows) return a;
     const bytes = a.rows * a.columns * 4;
-    this.kernels.copy(this.plain(a).offset, out.offset, bytes);
+    this.reading(a, (x) => this.kernels.copy(x, out.offset, bytes));
     this.kernels.zero(out.offset + bytes, rows * a.columns * 4 - bytes);
     return out;
   }
@@ -255,6 +251,7 @@ export class CpuOps implements Ops<Tensor> {
   rnnCell(x: Tensor, recurrent: Tensor): Tensor {
     const h = this.stepResult('h', x.step, recurrent.rows, recurrent.columns);
     this.kernels.rnnCell(x.offset, this.indexOf(x), recurrent.offset, h.offset, h.rows, h.columns);
+    this.arena.release(x);
     this.arena.release(recurrent);
     return h;
   }
@@ -274,6 +271,7 @@ export class CpuOps implements Ops<Tensor> {
     const c = this.allocate(rows, H);
     const h = this.stepResult('h', x.step, rows, H);
     this.kernels.lstmCell(x.offset, this.indexOf(x), gates.offset, prevC.offset, c.offset, h.offset, rows, H);
+    this.arena.release(x);
     return { h, c, gates };
   }
 
@@ -346,7 +344,7 @@ export class CpuOps implements Ops<Tensor> {
 
   logSumExp(a: Tensor): Tensor {
     const out = this.allocate(a.rows, 1);
-    this.kernels.logSumExp(this.plain(a).offset, a.rows, a.columns, out.offset);
+    this.reading(a, (x) => this.kernels.logSumExp(x, a.rows, a.columns, out.offset));
     return out;
   }
 
@@ -372,9 +370,16 @@ export class CpuOps implements Ops<Tensor> {
   /** The tensor itself, or a copy of what it is a view of. */
   plain(a: Tensor): Tensor {
     if (!a.index) return a;
-    const out = { ...this.allocate(a.rows, a.columns), step: a.step };
+    const out = { ...this.allocate(a.rows, a.columns, this.plan.rows), step: a.step };
     this.kernels.gatherRows(a.offset, a.index, a.rows, a.columns, out.offset);
     return out;
+  }
+
+  /** Gives `use` the byte offset of the tensor, or of a copy of what it is a view of, which is free afterwards. */
+  private reading(a: Tensor, use: (at: number) => void): void {
+    const plain = this.plain(a);
+    use(plain.offset);
+    if (plain !== a) this.arena.release(plain);
   }
 
   private stepResult(lane: string, step: number, rows: number, columns: number): Tensor {
@@ -403,24 +408,25 @@ export class CpuOps implements Ops<Tensor> {
     return this.rounded ? this.rounded.of(plain) : plain.offset;
   }
 
-  private preparedWeights(b: Tensor, use: WeightUse, N: number, K: number): number {
+  /** Kept for the run where every time step uses them, otherwise in a block that the caller makes spare. */
+  private preparedWeights(b: Tensor, use: WeightUse, N: number, K: number): Tensor | null {
     const bytes = this.products.preparedBytes(use, N, K);
-    if (bytes === 0) return 0;
+    if (bytes === 0) return null;
     const key = `${b.offset} ${use.transposeB}`;
-    let prepared = this.prepared.get(key);
-    if (prepared === undefined) {
-      prepared = this.arena.take(bytes);
-      this.products.prepare(use.transposeB, N, K, this.operand(b), prepared);
-      this.prepared.set(key, prepared);
-    }
+    const kept = use.everyStep ? this.prepared.get(key) : undefined;
+    if (kept) return kept;
+    const spare = this.spareWeights.findIndex(({ block }) => block >= bytes);
+    const [prepared = { ...plainTensor(this.arena.take(bytes), N, K), block: bytes }] =
+      spare < 0 ? [] : this.spareWeights.splice(spare, 1);
+    this.products.prepare(use.transposeB, N, K, this.operand(b), prepared.offset);
+    if (use.everyStep) this.prepared.set(key, prepared);
     return prepared;
   }
 
   /** The result of a kernel over the elements of `a`, a tensor of the same time step. */
   private elementWise(a: Tensor, kernel: (x: number, out: number, n: number) => void): Tensor {
-    const x = this.plain(a);
     const out = { ...this.allocate(a.rows, a.columns), step: a.step };
-    kernel(x.offset, out.offset, a.rows * a.columns);
+    this.reading(a, (x) => kernel(x, out.offset, a.rows * a.columns));
     return out;
   }
 

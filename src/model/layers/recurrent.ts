@@ -67,7 +67,8 @@ export function recurrentLayer<T extends Shape>(
     const alive = plan.live[t]!;
     const previous = Object.fromEntries(cell.state.map((name) => [name, ops.firstRows(state[name]!, alive)]));
     const words = projected.at(t);
-    const step = cell.step(ops, own, attention ? ops.add(words, attention.look(t, previous.h!)) : words, previous);
+    const read = attention ? ops.accumulate(attention.look(t, previous.h!), words) : words;
+    const step = cell.step(ops, own, read, previous);
     state = step.state;
     steps.push(step);
   }

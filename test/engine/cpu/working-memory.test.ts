@@ -26,6 +26,7 @@ const shapes: readonly CaptionerShape[] = [
     const [wordDim, hiddenDim] = [16, 16];
     return { ...plain[0]!, cell: 'lstm', layers: 2, wordDim, hiddenDim, tieEmbeddings: true, imageTo, dropout };
   }),
+  { ...plain[0]!, cell: 'lstm', grid: { positions: 5, columns: 12 }, dropout: { ...dropout, context: 0.5 } },
 ];
 
 const sizes: readonly (readonly [string, ProductSizes])[] = [
