@@ -3,8 +3,8 @@ training features (1.36 GB) and 400,135 captions of 17 columns over 1,004 words.
 
     python3 bench/make-official-size.py FOLDER [--grid]
 
-With --grid: features of 1280 columns and float32 grids of 49 x 352 of COCO's 82,783 training and 40,504 validation images
-(9.1 GB).
+With --grid: features of 1280 columns, and of 512 as fc7_pca, and float32 grids of 49 x 352 of COCO's 82,783 training and
+40,504 validation images (9.4 GB).
 """
 
 import json
@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 TRAIN_IMAGES, VAL_IMAGES, D = 82783, 2000, 4096
-GRID_VAL_IMAGES, GRID_D, GRID = 40504, 1280, (49, 352)
+GRID_VAL_IMAGES, GRID_D, GRID_PCA_D, GRID = 40504, 1280, 512, (49, 352)
 TRAIN_CAPTIONS, VAL_CAPTIONS, COLUMNS, V = 400135, 10000, 17, 1004
 NULL, START, END = 0, 1, 2
 BLOCK = 4096
@@ -67,6 +67,7 @@ def main():
     for split, images in (("train", TRAIN_IMAGES), ("val", val_images)):
         write_features(os.path.join(folder, f"{split}2014_vgg16_fc7.h5"), images, random, columns)
         if with_grid:
+            write_features(os.path.join(folder, f"{split}2014_vgg16_fc7_pca.h5"), images, random, GRID_PCA_D)
             write_grids(os.path.join(folder, f"{split}2014_grid.h5"), images, random)
         with open(os.path.join(folder, f"{split}2014_urls.txt"), "w", encoding="utf-8") as file:
             file.writelines(f"http://example.org/{split}/{image}.jpg\n" for image in range(images))
