@@ -1,5 +1,6 @@
 /** Confidence intervals by the bootstrap (Efron 1979): the percentiles of the scores of resampled sets of images. */
 import { resample } from './resampling.js';
+import type { ScoringThreads } from './scoring-threads.js';
 
 export interface BootstrapOptions {
   /** How often as many images as there are are drawn; 0 for no intervals. */
@@ -21,8 +22,9 @@ export async function bootstrapIntervals(
   columns: number,
   scoresOf: (sums: Float64Array) => readonly number[],
   { resamples, seed, confidence }: BootstrapOptions,
+  threads: ScoringThreads,
 ): Promise<Interval[]> {
-  const sums = await resample({ statistics, columns, seed, from: 0, to: resamples });
+  const sums = await resample({ statistics, columns, seed, from: 0, to: resamples }, threads);
   const scores = Array.from({ length: resamples }, (_, i) => scoresOf(sums.subarray(i * columns, (i + 1) * columns)));
   const tail = (1 - confidence) / 2;
   return scores[0]!.map((_, score) => {

@@ -1,118 +1,99 @@
 /**
- * Numbers for n-grams, so that captions are compared without strings: an n-gram is a node below that of its words but
- * the last, as in a tree of prefixes. Node 0 is the empty n-gram. All that is kept of one lies together in memory, since
- * with millions of n-grams nearly every step is a miss of the processor's cache.
+ * Numbers for the n-grams of one order that images hold, so that they are counted without strings: an n-gram is known by
+ * the number of its words but the last and by its last word. All that is kept of one lies together in memory, since with
+ * millions of n-grams nearly every step is a miss of the processor's cache.
  */
-import { IntList } from '../data/int-list.js';
 
 /** Longest n-grams that BLEU and CIDEr count. */
 export const orders = 4;
 
-// What a slot of the hash table holds of an n-gram behind its node, a number each.
-const ofParent = 1;
-const ofWord = 2;
-/** Images that hold it. */
-const ofFrequency = 3;
-/** The last of these, plus 1. */
-const ofImage = 4;
-/** How often the caption that is being counted holds it. */
-const ofTimes = 5;
-const slotSize = 8;
+/** In place of the number of an n-gram that has none. */
+export const none = -1;
 
-/** The different n-grams of captions, one caption behind the other, by order, those of an order as they first occur. */
-export class NgramLists {
-  readonly nodes = new IntList();
-  /** How often the caption holds each. */
-  readonly times = new IntList();
-  /** (captions, 4) where those of each order end; one more number, 0, stands before. */
-  readonly ends = new IntList([0]);
-}
+// What a slot of the hash table holds of an n-gram.
+const ofPrefix = 0;
+const ofWord = 1;
+/** Images that hold it; 0 marks a free slot. */
+const ofFrequency = 2;
+/** The last of these. */
+const ofImage = 3;
+const slotSize = 4;
 
+const fewestSlots = 1 << 12;
+
+/** Open addressing. */
 export class NgramTable {
-  /** Open addressing; a node of 0 marks a free slot. */
-  private slots = new Int32Array(slotSize << 12);
-  private mask = (1 << 12) - 1;
-  /** Nodes so far, the empty n-gram among them. */
-  size = 1;
+  private mask: number;
+  private size = 0;
 
-  /** The node of an n-gram followed by a word; 0 where there is none. */
-  find(parent: number, word: number): number {
-    return this.slots[this.slotOf(parent, word)]!;
+  constructor(private slotsOfTable: Int32Array = new Int32Array(slotSize * fewestSlots)) {
+    this.mask = slotsOfTable.length / slotSize - 1;
   }
 
-  /**
-   * Adds the n-grams of a caption to the table and to the lists.
-   *
-   * @param image counted once as one that holds each of them, however many of its captions do; images come one after the
-   * other, numbered from 0. Null counts none.
-   */
-  add(words: Int32Array, lists: NgramLists, image: number | null): void {
-    this.reserve(orders * words.length);
-    const { slots } = this;
-    const prefixes = new Int32Array(words.length);
-    let first = lists.nodes.length;
-    // Until all of an order are counted, `nodes` holds their slots.
-    for (let order = 1; order <= orders; order++) {
-      for (let start = 0; start + order <= words.length; start++) {
-        const slot = this.findOrAdd(prefixes[start]!, words[start + order - 1]!);
-        prefixes[start] = slots[slot]!;
-        if (slots[slot + ofTimes]!++ === 0) lists.nodes.push(slot);
-      }
-      for (; first < lists.nodes.length; first++) {
-        const slot = lists.nodes.array[first]!;
-        lists.nodes.array[first] = slots[slot]!;
-        lists.times.push(slots[slot + ofTimes]!);
-        slots[slot + ofTimes] = 0;
-        if (image === null || slots[slot + ofImage] === image + 1) continue;
-        slots[slot + ofImage] = image + 1;
-        slots[slot + ofFrequency]!++;
-      }
-      lists.ends.push(first);
+  /** What another thread makes the same table of. */
+  get slots(): Int32Array {
+    return this.slotsOfTable;
+  }
+
+  /** The n-gram's number, which changes where others are counted; `none` where it is not there. */
+  find(prefix: number, word: number): number {
+    const slot = this.slotOf(prefix, word);
+    return this.slotsOfTable[slotSize * slot + ofFrequency] === 0 ? none : slot;
+  }
+
+  /** Images that hold an n-gram, by its number. */
+  frequency(ngram: number): number {
+    return this.slotsOfTable[slotSize * ngram + ofFrequency]!;
+  }
+
+  /** Counts an image that holds the n-gram, once however often it is counted; images come one after the other. */
+  count(prefix: number, word: number, image: number): void {
+    const at = slotSize * this.slotOf(prefix, word);
+    const slots = this.slotsOfTable;
+    if (slots[at + ofFrequency] === 0) {
+      slots[at + ofPrefix] = prefix;
+      slots[at + ofWord] = word;
+      this.size++;
+    } else if (slots[at + ofImage] === image) return;
+    slots[at + ofFrequency]!++;
+    slots[at + ofImage] = image;
+    if (this.size > 0.7 * this.mask) this.slotsOfTable = this.moved(1, 2 * (this.mask + 1)).slotsOfTable;
+    this.mask = this.slotsOfTable.length / slotSize - 1;
+  }
+
+  /** A table of those alone that two or more images hold, in memory that threads share. */
+  ofSeveralImages(): NgramTable {
+    let several = 0;
+    for (let at = 0; at < this.slotsOfTable.length; at += slotSize) {
+      if (this.slotsOfTable[at + ofFrequency]! > 1) several++;
     }
+    let size = fewestSlots;
+    while (size < 2 * several) size *= 2;
+    return this.moved(2, size);
   }
 
-  /** (nodes) images that were counted to hold each. */
-  frequencies(): Int32Array {
-    const frequencies = new Int32Array(this.size);
-    for (let slot = 0; slot < this.slots.length; slot += slotSize) {
-      frequencies[this.slots[slot]!] = this.slots[slot + ofFrequency]!;
+  /** Those that so many images hold, in a table of so many slots. */
+  private moved(fewestImages: number, size: number): NgramTable {
+    const table = new NgramTable(new Int32Array(new SharedArrayBuffer(4 * slotSize * size)));
+    const from = this.slotsOfTable;
+    const to = table.slotsOfTable;
+    for (let at = 0; at < from.length; at += slotSize) {
+      if (from[at + ofFrequency]! < fewestImages) continue;
+      const place = slotSize * table.slotOf(from[at + ofPrefix]!, from[at + ofWord]!);
+      for (let i = 0; i < slotSize; i++) to[place + i] = from[at + i]!;
     }
-    return frequencies;
-  }
-
-  /** The slot of an n-gram followed by a word. */
-  private findOrAdd(parent: number, word: number): number {
-    const { slots } = this;
-    const slot = this.slotOf(parent, word);
-    if (slots[slot] !== 0) return slot;
-    slots[slot] = this.size++;
-    slots[slot + ofParent] = parent;
-    slots[slot + ofWord] = word;
-    return slot;
+    return table;
   }
 
   /** Where the n-gram is, or where it would be put. */
-  private slotOf(parent: number, word: number): number {
-    const { slots, mask } = this;
-    let hash = Math.imul(parent, 0x9e3779b1) ^ Math.imul(word + 1, 0x85ebca6b);
+  private slotOf(prefix: number, word: number): number {
+    const { slotsOfTable: slots, mask } = this;
+    let hash = Math.imul(prefix + 1, 0x9e3779b1) ^ Math.imul(word + 1, 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);
     for (let slot = (hash ^ (hash >>> 13)) & mask; ; slot = (slot + 1) & mask) {
       const at = slotSize * slot;
-      if (slots[at] === 0 || (slots[at + ofParent] === parent && slots[at + ofWord] === word)) return at;
-    }
-  }
-
-  /** Makes room for so many more, beforehand, since it moves every slot. */
-  private reserve(more: number): void {
-    while (this.size + more > 0.7 * this.mask) {
-      const { slots } = this;
-      this.mask = 2 * this.mask + 1;
-      this.slots = new Int32Array(slotSize * (this.mask + 1));
-      for (let from = 0; from < slots.length; from += slotSize) {
-        if (slots[from] === 0) continue;
-        const to = this.slotOf(slots[from + ofParent]!, slots[from + ofWord]!);
-        for (let i = 0; i < slotSize; i++) this.slots[to + i] = slots[from + i]!;
-      }
+      if (slots[at + ofFrequency] === 0 || (slots[at + ofPrefix] === prefix && slots[at + ofWord] === word))
+        return slot;
     }
   }
 }

@@ -1,9 +1,6 @@
-/** Draws images again and again with replacement, on several threads where there is much to draw. */
-
-import { Worker } from 'node:worker_threads';
+/** Draws images again and again with replacement. */
 import { generator, uniformInts } from '../data/random.js';
-import { usableThreads } from '../files/container-limits.js';
-import { workerFile } from '../files/worker-files.js';
+import type { ScoringThreads } from './scoring-threads.js';
 
 export interface Resampling {
   /** (images, columns), on a SharedArrayBuffer. */
@@ -15,34 +12,21 @@ export interface Resampling {
   readonly to: number;
 }
 
-/** Draws for which a thread is worth its start. */
-const drawsOfThread = 2e6;
-
 /** @returns (resamples, columns) sums over the images that each resample drew, the same for any number of threads */
-export async function resample(resampling: Resampling): Promise<Float64Array> {
-  const { statistics, columns, from, to } = resampling;
-  const draws = ((to - from) * statistics.length) / columns;
-  const threads = Math.min(usableThreads(), Math.floor(draws / drawsOfThread));
-  if (threads < 2) return resampledSums(resampling);
-  const bound = (part: number) => from + Math.floor(((to - from) * part) / threads);
-  const parts = await Promise.all(
-    Array.from({ length: threads }, (_, part) => onThread({ ...resampling, from: bound(part), to: bound(part + 1) })),
-  );
-  const sums = new Float64Array((to - from) * columns);
+export async function resample(
+  { from, to, ...resampling }: Resampling,
+  threads: Pick<ScoringThreads, 'run'>,
+): Promise<Float64Array> {
+  const parts = await threads.run('resampledSums', to - from, (first, end) => {
+    return { ...resampling, from: from + first, to: from + end };
+  });
+  const sums = new Float64Array((to - from) * resampling.columns);
   let at = 0;
   for (const part of parts) {
     sums.set(part, at);
     at += part.length;
   }
   return sums;
-}
-
-function onThread(part: Resampling): Promise<Float64Array> {
-  return new Promise((resolve, reject) => {
-    const thread = new Worker(workerFile('resample'), { workerData: part, execArgv: [] });
-    thread.once('message', resolve);
-    thread.once('error', reject);
-  });
 }
 
 export function resampledSums({ statistics, columns, seed, from, to }: Resampling): Float64Array {

@@ -2,7 +2,8 @@
 import { bleu } from './bleu.js';
 import { CaptionScorer } from './caption-scorer.js';
 import { orders } from './ngrams.js';
-import { ReferenceTable, type TokenisedReferences } from './reference-table.js';
+import { referenceTable, type TokenisedReferences } from './reference-table.js';
+import { WordIds } from './word-ids.js';
 
 export interface RewardWeights {
   readonly cider: number;
@@ -22,9 +23,17 @@ export function captionRewards(
   weights: RewardWeights,
   documents?: TokenisedReferences,
 ): (image: number, tokens: readonly string[]) => number {
-  const scorer = new CaptionScorer(new ReferenceTable(references, documents));
+  const ids = new WordIds();
+  const table = referenceTable(references, documents, ids);
+  const scorer = new CaptionScorer(table, 0, table.firstReference.length - 1);
   return (image, tokens) => {
-    const match = scorer.match(image, tokens);
+    const match = scorer.match(image, idsOf(tokens, ids));
     return weights.cider * match.cider + weights.bleu4 * bleu(match)[orders - 1]!;
   };
+}
+
+/** Words that the references do not have get the ids behind theirs, for this caption alone. */
+function idsOf(tokens: readonly string[], ids: WordIds): Int32Array {
+  const others = new WordIds();
+  return Int32Array.from(tokens, (token) => ids.find(token) ?? ids.size + others.idOf(token));
 }

@@ -1,20 +1,22 @@
 /** Scores a set of captions as coco-caption does, with confidence intervals, and says what else is told of captions. */
-import { type BleuCounts, bleu } from './bleu.js';
+import { bleu } from './bleu.js';
 import { type BootstrapOptions, bootstrapIntervals, type Interval } from './bootstrap.js';
-import { type CaptionMatch, CaptionScorer } from './caption-scorer.js';
+import type { CaptionMatch } from './caption-scorer.js';
 import {
   type CandidateSet,
   type CaptionedImage,
   checkReferences,
   type ImageId,
   pairCaptions,
-  type ReferenceImage,
   type ReferenceSet,
 } from './caption-sets.js';
-import { orders } from './ngrams.js';
-import { ReferenceTable } from './reference-table.js';
+import { documentFrequencies } from './document-frequencies.js';
+import { columns, matchOf } from './match-captions.js';
+import { captionCount, type GivenCaptions, type NumberedCaptions, numberedCaptions } from './numbered-captions.js';
 import { weightedSums } from './resampling.js';
-import { type CaptionTokens, isTokenised, splitAtSpaces, type Tokeniser, tokeniser } from './tokenise.js';
+import { ScoringThreads, threadsFor } from './scoring-threads.js';
+import { type CaptionTokens, isTokenised } from './tokenise.js';
+import { wordsOf } from './word-ids.js';
 
 /** Under the names that coco-caption gives them; its CIDEr is CIDEr-D. */
 export const scoreNames = ['Bleu_1', 'Bleu_2', 'Bleu_3', 'Bleu_4', 'ROUGE_L', 'CIDEr'] as const;
@@ -69,40 +71,45 @@ export async function scoreCaptions(
   const images = pairCaptions(candidates, references);
   if (idf) checkReferences(idf);
   const alreadyTokenised = tokens === 'ptb' && isTokenised(allCaptions(images, idf));
-  const tokensOf = alreadyTokenised ? splitAtSpaces : tokeniser(tokens);
-
-  const table = new ReferenceTable(tokenised(images, tokensOf), idf && tokenised(idf.images, tokensOf));
-  const scorer = new CaptionScorer(table);
-  const candidateTokens = images.map(({ candidate }) => tokensOf(candidate));
-  const matches = candidateTokens.map((caption, image) => scorer.match(image, caption));
-  const statistics = new Float64Array(new SharedArrayBuffer(8 * matches.length * columns));
-  matches.forEach((match, image) => {
-    statistics.set(statisticsOf(match), image * columns);
-  });
-
-  const ofSums = (sums: Float64Array) => scoresOfSums(sums, images.length);
-  const scores = ofSums(weightedSums(statistics, columns, new Uint8Array(images.length).fill(1)));
-  const intervals = resamples === 0 ? null : named(await bootstrapIntervals(statistics, columns, ofSums, bootstrap));
-  const texts = candidateTokens.map((caption) => caption.join(' '));
-  const known = training && new Set(training.map((caption) => tokensOf(caption).join(' ')));
-  return {
-    scores: named(scores),
-    intervals,
-    bootstrap,
-    images: images.length,
-    references: images.reduce((sum, { captions }) => sum + captions.length, 0),
-    tokens,
-    alreadyTokenised,
-    distinct: new Set(texts).size,
-    meanLength: candidateTokens.reduce((sum, caption) => sum + caption.length, 0) / images.length,
-    copied: known ? texts.filter((text) => known.has(text)).length / images.length : null,
-    perImage: images.map(({ image, file, candidate }, i) => ({
-      image,
-      file,
-      caption: candidate,
-      scores: scoresOf(matches[i]!),
-    })),
+  const given: GivenCaptions = {
+    candidates: images.map(({ candidate }) => candidate),
+    references: images.map(({ captions }) => captions),
+    documents: idf?.images.map(({ captions }) => captions) ?? [],
+    training: training ?? [],
   };
+  const threads = new ScoringThreads(threadsFor(captionCount(given), resamples * images.length));
+  try {
+    const numbered = await numberedCaptions(given, alreadyTokenised ? null : tokens, threads);
+    const statistics = await captionStatistics(numbered, threads);
+    const ofSums = (sums: Float64Array) => scoresOfSums(sums, images.length);
+    const scores = ofSums(weightedSums(statistics, columns, new Uint8Array(images.length).fill(1)));
+    const intervals =
+      resamples === 0 ? null : named(await bootstrapIntervals(statistics, columns, ofSums, bootstrap, threads));
+    const { captions, firstTraining } = numbered;
+    const textOf = (caption: number) => wordsOf(captions, caption).join(' ');
+    const texts = images.map((_, i) => textOf(i));
+    const known = training && new Set(training.map((_, i) => textOf(firstTraining + i)));
+    return {
+      scores: named(scores),
+      intervals,
+      bootstrap,
+      images: images.length,
+      references: images.reduce((sum, { captions }) => sum + captions.length, 0),
+      tokens,
+      alreadyTokenised,
+      distinct: new Set(texts).size,
+      meanLength: captions.firstWord[images.length]! / images.length,
+      copied: known ? texts.filter((text) => known.has(text)).length / images.length : null,
+      perImage: images.map(({ image, file, candidate }, i) => ({
+        image,
+        file,
+        caption: candidate,
+        scores: scoresOf(matchOf(statistics.subarray(i * columns, (i + 1) * columns))),
+      })),
+    };
+  } finally {
+    await threads.close();
+  }
 }
 
 /** Images by CIDEr, then BLEU-4 and ROUGE_L, from the best on. */
@@ -123,11 +130,6 @@ function named<T>(values: readonly T[]): Record<keyof Scores, T> {
   return Object.fromEntries(scoreNames.map((name, i) => [name, values[i]!])) as Record<keyof Scores, T>;
 }
 
-/** Caption by caption, since the tokens of all of them together would fill memory. */
-function* tokenised(images: readonly ReferenceImage[], tokensOf: Tokeniser): Generator<string[][]> {
-  for (const { captions } of images) yield captions.map((caption) => tokensOf(caption));
-}
-
 function* allCaptions(images: readonly CaptionedImage[], idf: ReferenceSet | undefined): Generator<string> {
   for (const { candidate, captions } of images) {
     yield candidate;
@@ -136,18 +138,20 @@ function* allCaptions(images: readonly CaptionedImage[], idf: ReferenceSet | und
   for (const { captions } of idf?.images ?? []) yield* captions;
 }
 
-/** BLEU's counts are summed over a set, the other scores averaged. */
-const columns = 2 * orders + 3;
-
-function statisticsOf({ guessed, matched, referenceLength, rougeL, cider }: CaptionMatch): number[] {
-  return [...Array.from(guessed), ...Array.from(matched), referenceLength, rougeL, cider];
+/** (images, columns) what the scores are made of, of each candidate beside its references, in memory that threads share. */
+export async function captionStatistics(
+  { captions, firstReference, firstDocument, vocabularySize }: NumberedCaptions,
+  threads: ScoringThreads,
+): Promise<Float64Array> {
+  const images = firstReference.length - 1;
+  const statistics = new Float64Array(new SharedArrayBuffer(8 * images * columns));
+  const documents = firstDocument.length > 1 ? firstDocument : firstReference;
+  const table = { captions, firstReference, frequencies: documentFrequencies(captions, documents, vocabularySize) };
+  await threads.run('matchCaptions', images, (from, to) => ({ table, firstCandidate: 0, statistics, from, to }));
+  return statistics;
 }
 
 function scoresOfSums(sums: Float64Array, images: number): number[] {
-  const counts: BleuCounts = {
-    guessed: sums.subarray(0, orders),
-    matched: sums.subarray(orders, 2 * orders),
-    referenceLength: sums[2 * orders]!,
-  };
-  return [...bleu(counts), sums[2 * orders + 1]! / images, sums[2 * orders + 2]! / images];
+  const { rougeL, cider, ...counts } = matchOf(sums);
+  return [...bleu(counts), rougeL / images, cider / images];
 }

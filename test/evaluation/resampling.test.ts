@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { resample, resampledSums, weightedSums } from '../../src/evaluation/resampling.js';
+import { ScoringThreads } from '../../src/evaluation/scoring-threads.js';
 
 describe('resampling', () => {
   it('gives the same sums on several threads as on one', async () => {
-    const statistics = new Float64Array(new SharedArrayBuffer(8 * 2 * 20_000)).map((_, i) => Math.sin(i));
+    const statistics = new Float64Array(new SharedArrayBuffer(8 * 2 * 2000)).map((_, i) => Math.sin(i));
     const shared = new Float64Array(new SharedArrayBuffer(8 * statistics.length));
     shared.set(statistics);
-    const resampling = { statistics: shared, columns: 2, seed: 5, from: 0, to: 300 };
-    expect(await resample(resampling)).toEqual(resampledSums(resampling));
+    const resampling = { statistics: shared, columns: 2, seed: 5, from: 0, to: 100 };
+    const threads = new ScoringThreads(3);
+    expect(await resample(resampling, threads)).toEqual(resampledSums(resampling));
+    await threads.close();
   });
 
   it('draws as many images as there are, each as likely', () => {

@@ -1,0 +1,65 @@
+/** All captions that scores are made of, tokenised by threads and numbered one behind the other. */
+import type { ScoringThreads } from './scoring-threads.js';
+import type { CaptionTokens } from './tokenise.js';
+import { joinTokenised } from './tokenise-captions.js';
+import type { WordIdCaptions } from './word-ids.js';
+
+export interface GivenCaptions {
+  /** One an image. */
+  readonly candidates: readonly string[];
+  /** Of each image. */
+  readonly references: readonly (readonly string[])[];
+  /** Of each image whose captions document frequencies are counted from; none where those are the references. */
+  readonly documents: readonly (readonly string[])[];
+  readonly training: readonly string[];
+}
+
+/** The candidates are the first captions. */
+export interface NumberedCaptions {
+  readonly captions: WordIdCaptions;
+  /** Words with ids. */
+  readonly vocabularySize: number;
+  /** (images + 1) the first reference of each image. */
+  readonly firstReference: Int32Array;
+  /** (images + 1) the first caption of each image whose captions document frequencies are counted from. */
+  readonly firstDocument: Int32Array;
+  readonly firstTraining: number;
+}
+
+/** @param tokens null for captions that are tokens already */
+export async function numberedCaptions(
+  given: GivenCaptions,
+  tokens: CaptionTokens | null,
+  threads: ScoringThreads,
+): Promise<NumberedCaptions> {
+  const texts = textsOf(given);
+  const parts = await threads.run('tokeniseCaptions', texts.length, (from, to) => {
+    return { texts: texts.slice(from, to), tokens };
+  });
+  const { vocabularySize, ...captions } = joinTokenised(parts);
+  const firstReference = firstOfEach(given.references, given.candidates.length);
+  const firstDocument = firstOfEach(given.documents, firstReference.at(-1)!);
+  return { captions, vocabularySize, firstReference, firstDocument, firstTraining: firstDocument.at(-1)! };
+}
+
+function textsOf({ candidates, references, documents, training }: GivenCaptions): string[] {
+  const texts = [...candidates];
+  for (const images of [references, documents]) for (const captions of images) texts.push(...captions);
+  // A training set may be too long for the arguments of a call.
+  for (const caption of training) texts.push(caption);
+  return texts;
+}
+
+export function captionCount({ candidates, references, documents, training }: GivenCaptions): number {
+  const ofImages = (images: GivenCaptions['references']) => images.reduce((sum, captions) => sum + captions.length, 0);
+  return candidates.length + ofImages(references) + ofImages(documents) + training.length;
+}
+
+function firstOfEach(images: readonly (readonly string[])[], first: number): Int32Array {
+  const firsts = new Int32Array(images.length + 1);
+  firsts[0] = first;
+  images.forEach((captions, i) => {
+    firsts[i + 1] = firsts[i]! + captions.length;
+  });
+  return firsts;
+}
