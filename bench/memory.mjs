@@ -109,8 +109,12 @@ if (firstStep === null) {
   );
   process.exit(1);
 }
-// With principal components 5 GB: beside the data stand the memory of two shards, a checkpoint's copy, and Node.
-const limit = options.grid ? dataBytes + 465 * megabyte : 1.25 * dataBytes + 300 * megabyte;
+/** Bytes that may be resident; COCO's grids are to train within 5 GB beside principal components. */
+function allowed() {
+  if (!options.grid) return 1.25 * dataBytes + 300 * megabyte;
+  return features === 'fc7_pca' ? 5000 * megabyte : dataBytes + 500 * megabyte;
+}
+const limit = allowed();
 const seconds = (from, to) => ((to - from) / 1000).toFixed(1);
 const mb = (bytes) => (bytes / megabyte).toFixed(0);
 console.log(
