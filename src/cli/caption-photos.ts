@@ -8,7 +8,7 @@ import { attentionPage, type PhotoLooks, squareSide } from '../report/attention-
 import { type PagePhoto, photoPage } from '../report/photo-page.js';
 import { engineLines } from '../report/run-report.js';
 import type { Screen } from '../report/screen.js';
-import { type CaptionLooks, type PhotoCaption, PhotoCaptioner } from '../training/loop/caption-photos.js';
+import { type CaptionLooks, mostAtOnce, type PhotoCaption, PhotoCaptioner } from '../training/loop/caption-photos.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { checkpointLines, checkpointsNamed, type DecodingArguments, searchWanted } from './decoding-options.js';
 
@@ -22,9 +22,6 @@ export interface PhotoArguments extends DecodingArguments {
   set: string[];
 }
 
-/** Photos whose features are in memory at a time. */
-const photosAtOnce = 256;
-
 /** Sets exit code 1 where a photo has no caption. */
 export async function printPhotoCaptions(words: PhotoArguments, screen: Screen): Promise<void> {
   const warn = (line: string) => screen.warn(line);
@@ -36,7 +33,7 @@ export async function printPhotoCaptions(words: PhotoArguments, screen: Screen):
     decoding: searchWanted(words),
     moved: movedFiles(words),
     looks: words.attention !== undefined,
-    atOnce: Math.min(photosAtOnce, photos.length),
+    atOnce: Math.min(mostAtOnce, photos.length),
     onFault: (fault) => warn(`warning: ${fault}`),
   });
   for (const line of engineLines(captioner.engine)) warn(line);

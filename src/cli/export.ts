@@ -1,19 +1,24 @@
-/** `recap export`: writes a trained captioner as ONNX. */
+/** `recap export`: writes a trained captioner as ONNX, or as a page that needs no server. */
 import type { CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { type ExportedPart, exportCaptioner } from '../export/export-captioner.js';
+import { exportWebPage } from '../export/web-page.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { Screen } from '../report/screen.js';
+import { shellWord } from '../shell-word.js';
+import type { Checkpoint } from '../training/checkpoints/checkpoint.js';
+import { movedFiles, networkOptions, type PhotoArguments } from './caption-photos.js';
 import { checkpointLines, checkpointsNamed, type DecodingArguments, decodingOptions } from './decoding-options.js';
 
-interface Arguments extends Pick<DecodingArguments, 'checkpoint' | 'average'> {
-  onnx: string;
+interface Arguments extends Pick<DecodingArguments, 'checkpoint' | 'average'>, Pick<PhotoArguments, 'network' | 'pca'> {
+  onnx?: string;
   parts: boolean;
+  web?: string;
 }
 
 export const exportCommand: CommandModule<unknown, Arguments> = {
   command: 'export',
-  describe: 'Write a trained captioner as ONNX',
+  describe: 'Write a trained captioner as ONNX, or as a page that captions photos without a server',
   builder: (yargs) =>
     yargs
       .options({
@@ -22,19 +27,26 @@ export const exportCommand: CommandModule<unknown, Arguments> = {
           describe: 'Checkpoint (.safetensors), or the folder of a run for its best one',
         },
         average: decodingOptions.average,
-        onnx: { type: 'string', requiresArg: true, demandOption: true, describe: 'File to write' },
+        onnx: { type: 'string', requiresArg: true, describe: 'File to write' },
         parts: {
           type: 'boolean',
           default: false,
-          describe: 'Two files for a search of your own: NAME.start.onnx and NAME.step.onnx',
+          describe: 'ONNX: two files for a search of your own, NAME.start.onnx and NAME.step.onnx',
         },
+        web: {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Folder to be made, new or empty, of a page that captions photos in the browser',
+        },
+        ...networkOptions,
       })
       .example('$0 export --checkpoint runs/a --onnx a.onnx', 'features in, greedy captions out')
-      .example('$0 export --checkpoint runs/a --onnx a.onnx --parts', 'a.start.onnx and a.step.onnx'),
-  handler: exportOnnx,
+      .example('$0 export --checkpoint runs/a --onnx a.onnx --parts', 'a.start.onnx and a.step.onnx')
+      .example('$0 export --checkpoint runs/a --web page', 'a page for any file server'),
+  handler: exportWanted,
 };
 
-function exportOnnx(words: Arguments): void {
+function exportWanted(words: Arguments): void {
   const screen = new Screen();
   if (words.checkpoint.length !== 1) {
     throw new UserError(
@@ -42,12 +54,28 @@ function exportOnnx(words: Arguments): void {
         'The models of an ensemble are exported one by one.',
     );
   }
+  checkOptions(words);
   const members = checkpointsNamed(words, (line) => screen.warn(line));
   for (const line of checkpointLines(members)) screen.warn(line);
+  if (words.onnx !== undefined) writeOnnx(words.onnx, members[0]!, words, screen);
+  if (words.web !== undefined) writeWebPage(words.web, members[0]!, words, screen);
+}
+
+/** @throws UserError when options do not go together */
+function checkOptions({ onnx, parts, web, network, pca }: Arguments): void {
+  if (onnx === undefined && web === undefined) {
+    throw new UserError('export needs what is to be written: --onnx FILE, or --web FOLDER.');
+  }
+  if (parts && onnx === undefined) throw new UserError('--parts goes with --onnx.');
+  const ofPhotos = Object.entries({ network, pca }).find(([, value]) => value !== undefined);
+  if (ofPhotos && web === undefined) throw new UserError(`--${ofPhotos[0]} goes with --web, which takes photos.`);
+}
+
+function writeOnnx(onnx: string, checkpoints: readonly Checkpoint[], words: Arguments, screen: Screen): void {
   const parts: readonly ExportedPart[] = words.parts ? ['start', 'step'] : ['captions'];
   for (const part of parts) {
-    const path = words.parts ? partPath(words.onnx, part) : words.onnx;
-    const { bytes, signature } = exportCaptioner(members[0]!, { part });
+    const path = words.parts ? partPath(onnx, part) : onnx;
+    const { bytes, signature } = exportCaptioner(checkpoints, { part });
     try {
       writeFileAtomically(path, bytes);
     } catch (error) {
@@ -55,6 +83,14 @@ function exportOnnx(words: Arguments): void {
     }
     screen.print(`written  ${path}: ${signature}`);
   }
+}
+
+function writeWebPage(dir: string, checkpoints: readonly Checkpoint[], words: Arguments, screen: Screen): void {
+  const files = exportWebPage(dir, checkpoints, { moved: movedFiles(words) });
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  screen.print(`written  ${dir}: ${files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
+  screen.print('Any file server serves it, such as');
+  screen.print(`  python3 -m http.server --directory ${shellWord(dir)} 8000`);
 }
 
 function partPath(path: string, part: ExportedPart): string {

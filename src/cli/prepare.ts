@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { defaultSplits, type ImageList, type RandomSplits } from '../data/prepare/assign-splits.js';
-import { prepare } from '../data/prepare/prepare.js';
+import { preparationDefaults, prepare } from '../data/prepare/prepare.js';
 import { splitNamed } from '../data/prepare/split-words.js';
 import { plainWords, type Tokeniser } from '../data/word-tokens.js';
 import { UserError } from '../errors.js';
@@ -59,13 +59,13 @@ export const prepareCommand: CommandModule<unknown, Arguments> = {
         'min-count': {
           type: 'number',
           requiresArg: true,
-          default: 5,
+          default: preparationDefaults.minCount as number,
           describe: 'How often a word has to come in the training captions; others are <UNK>',
         },
         longest: {
           type: 'number',
           requiresArg: true,
-          default: 15,
+          default: preparationDefaults.longest as number,
           describe: 'Words of a caption; longer ones are cut',
         },
         list: {

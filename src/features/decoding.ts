@@ -6,6 +6,7 @@ import type sharpModule from 'sharp';
 import { UserError } from '../errors.js';
 import { optionalPackage } from './optional-package.js';
 import type { Photo } from './photo-files.js';
+import { placementOf, type Size } from './placement.js';
 import type { Pixels, Preprocessing } from './preprocessing.js';
 import { alone, atMost } from './turns.js';
 
@@ -84,11 +85,6 @@ export async function pictureOf(pixels: Pixels, { height, width }: Size): Promis
     .toBuffer();
 }
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
 type Image = ReturnType<Sharp>;
 
 /** Does something with a photo that has passed all checks. */
@@ -137,24 +133,14 @@ async function sizeOf(name: string, format: string, image: Image): Promise<Size>
   return { width, height };
 }
 
-async function pixelsOf(name: string, image: Image, { width, height }: Size, wanted: Wanted): Promise<Pixels> {
+async function pixelsOf(name: string, image: Image, size: Size, wanted: Wanted): Promise<Pixels> {
   const whole = upright(image);
-  if (width !== wanted.width || height !== wanted.height) {
-    const scale = wanted.shorterSide === null ? null : wanted.shorterSide / Math.min(width, height);
-    const size =
-      scale === null
-        ? { width: wanted.width, height: wanted.height }
-        : {
-            width: Math.max(wanted.width, Math.round(width * scale)),
-            height: Math.max(wanted.height, Math.round(height * scale)),
-          };
-    const options = { fit: 'fill', kernel: wanted.kernel, fastShrinkOnLoad: false } as const;
-    whole.resize(size.width, size.height, options).extract({
-      left: Math.round((size.width - wanted.width) / 2),
-      top: Math.round((size.height - wanted.height) / 2),
-      width: wanted.width,
-      height: wanted.height,
-    });
+  const placement = placementOf(size, wanted);
+  if (placement !== null) {
+    const { left, top, ...scaled } = placement;
+    whole
+      .resize(scaled.width, scaled.height, { fit: 'fill', kernel: wanted.kernel, fastShrinkOnLoad: false })
+      .extract({ left, top, width: wanted.width, height: wanted.height });
   }
   const { data, info } = await whole.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   if (data.length === wanted.width * wanted.height * 3) return data;

@@ -7,9 +7,10 @@ import { readComponents } from './components-file.js';
 import { decodePhoto, loadDecoder } from './decoding.js';
 import type { ExtractorDescription, NetworkDescription } from './description.js';
 import { checkTensor, Network, type NetworkFile, readNetwork } from './network.js';
-import { project } from './pca.js';
+import { inputOf } from './network-input.js';
+import { type Components, project } from './pca.js';
 import type { Photo } from './photo-files.js';
-import { inputOf, type Pixels } from './preprocessing.js';
+import type { Pixels } from './preprocessing.js';
 import { imageInput, type PreprocessingWanted, wantedPreprocessing } from './preprocessing-wanted.js';
 import { featuresOf, gridOf, type Rows } from './tensor-rows.js';
 
@@ -86,12 +87,11 @@ export interface MovedFiles {
  * @throws UserError when a file is another one, or cannot be used here
  */
 export async function openExtractor(description: ExtractorDescription, moved: MovedFiles = {}): Promise<Extractor> {
-  const extractor = await openUnprojected(description, moved.network);
-  if (description.pca === null) {
-    if (moved.pca === undefined) return extractor;
-    throw new UserError('--pca: the features were not projected to principal components.');
-  }
-  const components = readComponents({ ...description.pca, path: moved.pca ?? description.pca.path });
+  const network = recordedNetwork(description, moved);
+  const components = recordedComponents(description, moved);
+  const extractor =
+    description.kind === 'builtin' ? await openBuiltIn(description.version) : await openNetwork(network!, description);
+  if (components === null) return extractor;
   return {
     ...extractor,
     description,
@@ -103,10 +103,15 @@ export async function openExtractor(description: ExtractorDescription, moved: Mo
   };
 }
 
-async function openUnprojected(description: ExtractorDescription, network: string | undefined): Promise<Extractor> {
+/**
+ * The network that a description is of; null of the built-in extractor, which has none.
+ *
+ * @throws UserError when it is not there, or another one
+ */
+export function recordedNetwork(description: ExtractorDescription, { network }: MovedFiles): NetworkFile | null {
   if (description.kind === 'builtin') {
     if (network !== undefined) throw new UserError('--network: the features were made by the built-in extractor.');
-    return await openBuiltIn(description.version);
+    return null;
   }
   const { path: recorded, sha256 } = description.network;
   const path = network ?? recorded;
@@ -116,13 +121,22 @@ async function openUnprojected(description: ExtractorDescription, network: strin
     );
   }
   const file = readNetwork(path);
-  if (file.sha256 !== sha256) {
-    throw new UserError(
-      `${path} is not the network that made the features: its SHA-256 is ${file.sha256}, that of ${recorded} was ` +
-        `${sha256}. Name the file by --network.`,
-    );
-  }
-  return await openNetwork(file, description);
+  if (file.sha256 === sha256) return file;
+  throw new UserError(
+    `${path} is not the network that made the features: its SHA-256 is ${file.sha256}, that of ${recorded} was ` +
+      `${sha256}. Name the file by --network.`,
+  );
+}
+
+/**
+ * The principal components that the features of a description were projected to; null where they were not.
+ *
+ * @throws UserError when they are not there, or others
+ */
+export function recordedComponents({ pca }: ExtractorDescription, moved: MovedFiles): Components | null {
+  if (pca !== null) return readComponents({ ...pca, path: moved.pca ?? pca.path });
+  if (moved.pca === undefined) return null;
+  throw new UserError('--pca: the features were not projected to principal components.');
 }
 
 const imagesAtOnce = 8;
@@ -136,15 +150,15 @@ export async function openNetwork(file: NetworkFile, description: NetworkDescrip
   // While one batch is decoded another one is computed.
   const lanes = Math.min(2, usableThreads());
   const network = await Network.open(file, tensors, Math.ceil(usableThreads() / lanes));
-  const fixedBatch = file.graph.inputs.find(({ name }) => name === input)?.shape[0] ?? null;
+  const fixed = fixedBatch(file, input);
   return {
     description,
     size: { height, width },
-    batch: fixedBatch ?? imagesAtOnce,
+    batch: fixed ?? imagesAtOnce,
     lanes,
     decode: (photo) => decodePhoto(photo, preprocessing),
     async extract(images) {
-      const rest = fixedBatch === null ? 0 : fixedBatch - images.length;
+      const rest = fixed === null ? 0 : fixed - images.length;
       const padded = rest > 0 ? [...images, ...Array<Pixels>(rest).fill(images[0]!)] : images;
       const size = layout === 'nchw' ? [3, height, width] : [height, width, 3];
       const data = inputOf(padded, preprocessing);
@@ -161,14 +175,14 @@ export async function openNetwork(file: NetworkFile, description: NetworkDescrip
   };
 }
 
-/** @throws UserError when sharp is missing, or the version is another one than is built in */
+/** Images that a network takes at once; null for any number. */
+export function fixedBatch({ graph }: NetworkFile, input: string): number | null {
+  return graph.inputs.find(({ name }) => name === input)?.shape[0] ?? null;
+}
+
+/** @throws UserError when sharp is missing, or another version is built in */
 export async function openBuiltIn(version = builtInVersion): Promise<Extractor> {
-  if (version !== builtInVersion) {
-    throw new UserError(
-      `The features were made by version ${version} of the built-in extractor; this recap has version ${builtInVersion}. ` +
-        'Make them again by recap features, and train on them.',
-    );
-  }
+  checkBuiltIn(version);
   await loadDecoder();
   return {
     description: { kind: 'builtin', version, pca: null },
@@ -179,6 +193,15 @@ export async function openBuiltIn(version = builtInVersion): Promise<Extractor> 
     extract: async (images) => builtInRows(images),
     close: async () => {},
   };
+}
+
+/** @throws UserError when another version is built in */
+export function checkBuiltIn(version: number): void {
+  if (version === builtInVersion) return;
+  throw new UserError(
+    `The features were made by version ${version} of the built-in extractor; this recap has version ${builtInVersion}. ` +
+      'Make them again by recap features, and train on them.',
+  );
 }
 
 function firstRows(rows: Rows, images: number): Rows {

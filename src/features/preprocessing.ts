@@ -22,24 +22,3 @@ export type Preprocessing = Readonly<z.infer<typeof preprocessingSchema>>;
 
 /** Colours of an image, row by row: (height, width, 3) bytes, RGB. */
 export type Pixels = Uint8Array;
-
-/**
- * The network's input for a batch of images of its size.
- *
- * @returns (n, 3, height, width) or (n, height, width, 3)
- */
-export function inputOf(images: readonly Pixels[], how: Preprocessing): Float32Array {
-  const area = how.height * how.width;
-  const input = new Float32Array(images.length * 3 * area);
-  const [step, channelStep] = how.layout === 'nchw' ? [1, area] : [3, 1];
-  images.forEach((pixels, image) => {
-    for (let colour = 0; colour < 3; colour++) {
-      const channel = how.channels === 'rgb' ? colour : 2 - colour;
-      const mean = how.mean[colour]!;
-      const scale = how.scale[colour]!;
-      const first = image * 3 * area + channel * channelStep;
-      for (let i = 0; i < area; i++) input[first + i * step] = (pixels[3 * i + colour]! - mean) / scale;
-    }
-  });
-  return input;
-}

@@ -49,6 +49,10 @@ describe('recap export', () => {
       'recap: export takes one --checkpoint, a checkpoint file or the folder of a run;',
     );
     expect(recap(['export', '--onnx', path])).toMatchObject({ status: 2 });
+    const refusal = (...words: string[]) => recap(['export', '--checkpoint', run, ...words]).stderr;
+    expect(refusal()).toContain('recap: export needs what is to be written: --onnx FILE, or --web FOLDER.');
+    expect(refusal('--parts', '--web', path)).toContain('recap: --parts goes with --onnx.');
+    expect(refusal('--pca', path, '--onnx', path)).toContain('recap: --pca goes with --web, which takes photos.');
     expect(existsSync(path)).toBe(false);
 
     const folder = join(runs, 'folder.onnx');

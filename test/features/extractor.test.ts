@@ -9,8 +9,8 @@ import {
   openExtractor,
   openNetwork,
 } from '../../src/features/extractor.js';
+import { inputOf } from '../../src/features/network-input.js';
 import { photoFile } from '../../src/features/photo-files.js';
-import { inputOf } from '../../src/features/preprocessing.js';
 import { presets } from '../../src/features/presets.js';
 import { featuresOf, gridOf } from '../../src/features/tensor-rows.js';
 import { temporaryFolder } from '../data/tiny-dataset.js';

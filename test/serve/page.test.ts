@@ -1,9 +1,9 @@
 /** The page of `recap serve` in a real browser. */
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { isWiderThanThePhone, launchBrowser, phonePage } from '../support/browser.js';
 import { describeWith } from '../support/requirements.js';
 import { temporaryFolder } from '../training/runs.js';
 import { type Serving, startServing, upload } from './serve-command.js';
@@ -14,16 +14,12 @@ describeWith({ command: 'chromium' }, 'the page of recap serve', () => {
   let serving: Serving;
   let browser: Browser;
   let page: Page;
-  /** What the browser complains of: errors of the script, and what the page's policy forbids. */
   let complaints: string[];
 
   beforeAll(async () => {
     trained = await trainedRun();
     serving = await startServing(['--checkpoint', trained.run, '--beam', '3', '--nbest', '3']);
-    const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
-    // As root, and in a container, a browser has no sandbox.
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'];
-    browser = await chromium.launch({ executablePath, args, timeout: 120_000 });
+    browser = await launchBrowser();
   });
   afterAll(async () => {
     await browser?.close();
@@ -31,23 +27,15 @@ describeWith({ command: 'chromium' }, 'the page of recap serve', () => {
     trained?.remove();
   });
   beforeEach(async () => {
-    page = await browser.newPage({ viewport: { width: 360, height: 640 } });
-    page.setDefaultTimeout(60_000);
-    complaints = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
-    });
+    ({ page, complaints } = await phonePage(browser));
     await page.goto(serving.url);
   });
   afterEach(() => page.close());
 
   const status = () => page.getByRole('status');
-  const isWiderThanThePhone = () =>
-    page.evaluate('document.documentElement.scrollWidth > document.documentElement.clientWidth');
 
   it('shows the captions of a photo and where each word looked, on the width of a phone', async () => {
-    expect(await isWiderThanThePhone()).toBe(false);
+    expect(await isWiderThanThePhone(page)).toBe(false);
     const [photo] = trained.photos;
     const { json } = await upload(serving.url, readFileSync(photo!));
     const captions = (json.captions as { caption: string }[]).map(({ caption }) => caption);
@@ -62,7 +50,7 @@ describeWith({ command: 'chromium' }, 'the page of recap serve', () => {
     );
     // Read out loud, the photo is its caption.
     expect(await page.locator('#preview').getAttribute('alt')).toBe(captions[0]);
-    expect(await isWiderThanThePhone()).toBe(false);
+    expect(await isWiderThanThePhone(page)).toBe(false);
     expect(complaints).toEqual([]);
   });
 

@@ -21,5 +21,7 @@ export default function setup(): void {
   const common = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
   const run = (script: string) => spawnSync('npm', ['run', '--silent', script], { stdio: ['ignore', 2, 2] });
   if (outdated('dist/src/cli/main.js', ['src', 'workers', ...common])) run('build:ts');
-  if (outdated('dist/src/engine/cpu/kernels-relaxed.wasm', ['src/engine/cpu/wasm', 'scripts'])) run('build:wasm');
+  if (outdated('dist/src/serve/browser/main.js', ['src', 'scripts/build-pages.mjs'])) run('build:pages');
+  if (outdated('dist/src/engine/cpu/kernels-relaxed.wasm', ['src/engine/cpu/wasm', 'scripts/build-wasm.mjs']))
+    run('build:wasm');
 }

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { UserError } from '../../errors.js';
 import { isFree, NewFolder } from '../../files/new-folder.js';
 import { folderSplits } from '../dataset.js';
-import type { Tokeniser } from '../word-tokens.js';
+import { plainWords, type Tokeniser } from '../word-tokens.js';
 import { type AssignedSplits, assignSplits, type ImageList, type RandomSplits } from './assign-splits.js';
 import { buildVocabulary } from './build-vocabulary.js';
 import { type CaptionFile, Collection } from './collect.js';
@@ -21,30 +21,37 @@ export interface PrepareOptions {
   readonly captions: readonly string[];
   /** Folders in which images are looked for, one after another. */
   readonly images: readonly string[];
-  /** The folder to be made. */
+  /** The folder to be made, new or empty. */
   readonly out: string;
-  readonly tokenise: Tokeniser;
-  /** How often a word has to come in training captions. */
-  readonly minCount: number;
-  /** Words of a caption that are kept. */
-  readonly longest: number;
-  /** Lists of the images of each split. */
-  readonly lists: readonly ImageList[];
+  /** Parted at blanks, without punctuation, by default. */
+  readonly tokenise?: Tokeniser;
+  /** How often a word has to come in training captions; 5 by default. */
+  readonly minCount?: number;
+  /** Words of a caption that are kept; 15 by default. */
+  readonly longest?: number;
+  /** Lists of the images of each split; none by default. */
+  readonly lists?: readonly ImageList[];
   /** How splits are drawn where neither captions nor lists tell them; see `defaultSplits` for what is not given. */
-  readonly random: Partial<RandomSplits>;
+  readonly random?: Partial<RandomSplits>;
   /** Told what is being done, again and again. */
   readonly progress?: (words: string) => void;
 }
 
+export const preparationDefaults = { tokenise: plainWords, minCount: 5, longest: 15, lists: [], random: {} } as const;
+
+type Preparation = Required<Omit<PrepareOptions, 'progress'>>;
+
 /** @throws UserError when captions or images cannot be taken as they are, or the folder cannot be made */
 export async function prepare(options: PrepareOptions): Promise<PreparationReport> {
-  const { out, tokenise, minCount, longest, progress = () => {} } = options;
+  const { progress = () => {}, ...given } = options;
+  const preparation: Preparation = { ...preparationDefaults, ...given };
+  const { out, tokenise, minCount, longest, lists, random } = preparation;
   checkFree(out);
   checkImageFolders(options.images);
   const files = await captionFiles(options.captions);
-  const collection = await collect(files, options, progress);
+  const collection = await collect(files, preparation, progress);
   const { store } = collection;
-  const assigned = await assignSplits(store.images, collection.splits, options.lists, options.random);
+  const assigned = await assignSplits(store.images, collection.splits, lists, random);
   const splits = folderSplits
     .map((name, split) => ({
       name,
@@ -93,7 +100,7 @@ async function captionFiles(paths: readonly string[]): Promise<CaptionFile[]> {
 
 async function collect(
   files: readonly CaptionFile[],
-  { tokenise, images }: PrepareOptions,
+  { tokenise, images }: Preparation,
   progress: (words: string) => void,
 ): Promise<Collection> {
   const collection = new Collection(tokenise, images);

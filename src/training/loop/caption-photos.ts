@@ -7,7 +7,7 @@ import type { EngineDescription } from '../../engine/engine.js';
 import { UserError } from '../../errors.js';
 import { type ExtractorDescription, isSameExtractor } from '../../features/description.js';
 import { type Extractor, type MovedFiles, openExtractor } from '../../features/extractor.js';
-import type { Photo } from '../../features/photo-files.js';
+import { type Photo, photosNamed } from '../../features/photo-files.js';
 import type { Pixels } from '../../features/preprocessing.js';
 import type { Rows } from '../../features/tensor-rows.js';
 import type { Named } from '../../tensor/matrix.js';
@@ -18,6 +18,7 @@ import {
   leadingCheckpoint,
   vocabularyOf,
 } from './caption-models.js';
+import { captioningConfig } from './captioning-config.js';
 import { type CaptioningOptions, type CaptionText, checkInput, InputCaptioner } from './input-captioner.js';
 
 export interface PhotoOptions extends Pick<CaptioningOptions, 'decoding' | 'onFault'> {
@@ -27,6 +28,9 @@ export interface PhotoOptions extends Pick<CaptioningOptions, 'decoding' | 'onFa
   /** Most photos whose features are in memory at a time. */
   readonly atOnce: number;
 }
+
+/** Photos whose features are in memory at a time, where nobody says otherwise. */
+export const mostAtOnce = 256;
 
 /** Where each word of a photo's best caption looked. */
 export interface CaptionLooks {
@@ -42,6 +46,31 @@ export interface CaptionLooks {
 export type PhotoCaption =
   | { readonly photo: string; readonly decoded: readonly CaptionText[]; readonly looks: CaptionLooks | null }
   | { readonly photo: string; readonly error: string };
+
+/**
+ * Captions of photos, in their order, by what the checkpoints know of their features. One that cannot be read or decoded
+ * has its error in place of captions.
+ *
+ * @param photos paths of files, and of folders for all photos in them
+ * @throws UserError as `PhotoCaptioner.open`
+ */
+export async function captionPhotos(
+  checkpoints: CaptioningCheckpoints,
+  photos: readonly string[],
+  options: Omit<PhotoOptions, 'atOnce'> = {},
+): Promise<PhotoCaption[]> {
+  const named = photosNamed(photos, process.stdin);
+  const config = captioningConfig(leadingCheckpoint(checkpoints), []);
+  const atOnce = Math.max(1, Math.min(mostAtOnce, named.length));
+  const captioner = await PhotoCaptioner.open(checkpoints, config, { ...options, atOnce });
+  try {
+    const captions: PhotoCaption[] = [];
+    for await (const caption of captioner.captions(named)) captions.push(caption);
+    return captions;
+  } finally {
+    await captioner.close();
+  }
+}
 
 /** Extractor and models that stand ready, however often they are given photos. */
 export class PhotoCaptioner {
@@ -185,8 +214,12 @@ function emptyInputs(
   return Object.fromEntries(tables);
 }
 
-/** @throws UserError when a checkpoint does not say how its features were made, or two differ */
-function commonExtractor(checkpoints: CaptioningCheckpoints): ExtractorDescription {
+/**
+ * What made the features that the checkpoints were trained on.
+ *
+ * @throws UserError when a checkpoint does not say how its features were made, or two differ
+ */
+export function commonExtractor(checkpoints: CaptioningCheckpoints): ExtractorDescription {
   const leading = leadingCheckpoint(checkpoints);
   const all = (Array.isArray(checkpoints) ? checkpoints.flat() : [checkpoints]) as (typeof leading)[];
   for (const { path, state } of all) {
