@@ -2,6 +2,7 @@
 import type { CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { type ExportedPart, exportCaptioner } from '../export/export-captioner.js';
+import { exportPhotoCaptioner } from '../export/export-photo-captioner.js';
 import { exportWebPage } from '../export/web-page.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { Screen } from '../report/screen.js';
@@ -13,6 +14,7 @@ import { checkpointLines, checkpointsNamed, type DecodingArguments, decodingOpti
 interface Arguments extends Pick<DecodingArguments, 'checkpoint' | 'average'>, Pick<PhotoArguments, 'network' | 'pca'> {
   onnx?: string;
   parts: boolean;
+  'end-to-end': boolean;
   web?: string;
 }
 
@@ -33,6 +35,11 @@ export const exportCommand: CommandModule<unknown, Arguments> = {
           default: false,
           describe: 'ONNX: two files for a search of your own, NAME.start.onnx and NAME.step.onnx',
         },
+        'end-to-end': {
+          type: 'boolean',
+          default: false,
+          describe: 'ONNX: with the network of the features, from preprocessed pixels on',
+        },
         web: {
           type: 'string',
           requiresArg: true,
@@ -42,11 +49,12 @@ export const exportCommand: CommandModule<unknown, Arguments> = {
       })
       .example('$0 export --checkpoint runs/a --onnx a.onnx', 'features in, greedy captions out')
       .example('$0 export --checkpoint runs/a --onnx a.onnx --parts', 'a.start.onnx and a.step.onnx')
+      .example('$0 export --checkpoint runs/a --onnx a.onnx --end-to-end', 'pixels in, greedy captions out')
       .example('$0 export --checkpoint runs/a --web page', 'a page for any file server'),
   handler: exportWanted,
 };
 
-function exportWanted(words: Arguments): void {
+async function exportWanted(words: Arguments): Promise<void> {
   const screen = new Screen();
   if (words.checkpoint.length !== 1) {
     throw new UserError(
@@ -57,25 +65,35 @@ function exportWanted(words: Arguments): void {
   checkOptions(words);
   const members = checkpointsNamed(words, (line) => screen.warn(line));
   for (const line of checkpointLines(members)) screen.warn(line);
-  if (words.onnx !== undefined) writeOnnx(words.onnx, members[0]!, words, screen);
+  if (words.onnx !== undefined) await writeOnnx(words.onnx, members[0]!, words, screen);
   if (words.web !== undefined) writeWebPage(words.web, members[0]!, words, screen);
 }
 
 /** @throws UserError when options do not go together */
-function checkOptions({ onnx, parts, web, network, pca }: Arguments): void {
+function checkOptions({ onnx, parts, 'end-to-end': endToEnd, web, network, pca }: Arguments): void {
   if (onnx === undefined && web === undefined) {
     throw new UserError('export needs what is to be written: --onnx FILE, or --web FOLDER.');
   }
   if (parts && onnx === undefined) throw new UserError('--parts goes with --onnx.');
+  if (endToEnd && onnx === undefined) throw new UserError('--end-to-end goes with --onnx.');
   const ofPhotos = Object.entries({ network, pca }).find(([, value]) => value !== undefined);
-  if (ofPhotos && web === undefined) throw new UserError(`--${ofPhotos[0]} goes with --web, which takes photos.`);
+  if (ofPhotos && web === undefined && !endToEnd) {
+    throw new UserError(`--${ofPhotos[0]} goes with --web or --end-to-end, which have the network in them.`);
+  }
 }
 
-function writeOnnx(onnx: string, checkpoints: readonly Checkpoint[], words: Arguments, screen: Screen): void {
+async function writeOnnx(
+  onnx: string,
+  checkpoints: readonly Checkpoint[],
+  words: Arguments,
+  screen: Screen,
+): Promise<void> {
   const parts: readonly ExportedPart[] = words.parts ? ['start', 'step'] : ['captions'];
   for (const part of parts) {
     const path = words.parts ? partPath(onnx, part) : onnx;
-    const { bytes, signature } = exportCaptioner(checkpoints, { part });
+    const { bytes, signature } = words['end-to-end']
+      ? await exportPhotoCaptioner(checkpoints, { part, moved: movedFiles(words) })
+      : exportCaptioner(checkpoints, { part });
     try {
       writeFileAtomically(path, bytes);
     } catch (error) {

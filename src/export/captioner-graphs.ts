@@ -5,7 +5,7 @@ import { layoutOf } from '../tensor/layout.js';
 import type { Named } from '../tensor/matrix.js';
 import type { ModelSpec } from '../tensor/model-spec.js';
 import { GraphScope } from './graph-scope.js';
-import type { ElementType, OnnxGraph } from './onnx-encoding.js';
+import type { Dialect, ElementType, OnnxGraph, Port } from './onnx-encoding.js';
 import { anyRows, OnnxOps, type OnnxTensor } from './onnx-ops.js';
 
 export interface TrainedModel {
@@ -14,6 +14,17 @@ export interface TrainedModel {
   readonly parameters: Named<Float32Array>;
   /** Whether the vectors of grids are rounded to float16 before anything else. */
   readonly roundsGrids: boolean;
+  /** What makes the model's inputs of photos; null where they are inputs of the graph. */
+  readonly front: Front | null;
+}
+
+/** What stands before a captioner in its graph. */
+export interface Front {
+  readonly dialect: Dialect;
+  /** Of its weights and nodes. */
+  readonly bytes: number;
+  /** Adds its inputs and nodes. @returns the names of the tensors that are the model's inputs, by their names */
+  addTo(graph: GraphScope): Named<string>;
 }
 
 export interface CaptionRules extends CaptionEnds {
@@ -26,10 +37,14 @@ export interface CaptionRules extends CaptionEnds {
 /** The free dimension of all graphs: images, or captions under way. */
 const n = 'n';
 
-/** What `start` takes → what it gives, but for what is as it was given. */
+/** What `start` takes → what it gives, but for what is as it was given; behind a front also what of that `step` reads. */
 export function startGraph(model: TrainedModel): OnnxGraph {
-  const graph = GraphScope.whole();
-  const { inputs, tensors } = traceStart(graph, model);
+  const graph = wholeGraph(model);
+  const { front, inputs, tensors } = traceStart(graph, model);
+  const { start, step } = model.spec.programs;
+  for (const [name, tensor] of Object.entries(front)) {
+    if (step.inputs[name] !== undefined) graph.output(inputPort(model, name, start.inputs[name]!), tensor);
+  }
   const given = Object.values(inputs).map(({ name }) => name);
   for (const [name, { columns, name: tensor }] of Object.entries(tensors)) {
     if (!given.includes(tensor)) graph.output({ name, type: 'float32', shape: [n, columns] }, tensor);
@@ -39,7 +54,7 @@ export function startGraph(model: TrainedModel): OnnxGraph {
 
 /** What `step` takes and `words` (n) → the next state, as `next_NAME`, `scores` and what else it gives. */
 export function stepGraph(model: TrainedModel): OnnxGraph {
-  const graph = GraphScope.whole();
+  const graph = wholeGraph(model);
   const { inputs, tensors } = traceStep(graph, model);
   for (const [name, { columns, name: tensor }] of Object.entries(tensors)) {
     const shown = Object.hasOwn(inputs, name) ? `next_${name}` : name;
@@ -53,10 +68,10 @@ export function stepGraph(model: TrainedModel): OnnxGraph {
  * all captions have, so t is the length of the longest.
  */
 export function captionsGraph(model: TrainedModel, rules: CaptionRules): OnnxGraph {
-  const graph = GraphScope.whole();
+  const graph = wholeGraph(model);
   const start = traceStart(graph, model);
   // What a step gives anew; all else that `start` gave belongs to the image and stays.
-  const changing = Object.keys(traceStep(GraphScope.whole(), model).tensors);
+  const changing = Object.keys(traceStep(wholeGraph(model), model).tensors);
   const state = Object.entries(start.tensors).filter(([name]) => changing.includes(name));
   const body = stepOfCaptions(graph.body(), model, rules, start, Object.fromEntries(state));
   const onEachRow = (type: ElementType, value: number) =>
@@ -117,36 +132,44 @@ function stepOfCaptions(
   return body.build();
 }
 
+function wholeGraph({ front }: TrainedModel): GraphScope {
+  return front ? GraphScope.whole(front.dialect.operatorSet) : GraphScope.whole();
+}
+
 function traceStart(graph: GraphScope, model: TrainedModel) {
   const { programs } = model.spec;
-  const inputs = inputTensors(graph, model, programs.start.inputs);
+  const front = model.front?.addTo(graph) ?? {};
+  const inputs = inputTensors(graph, model, programs.start.inputs, front);
   const parameters = parameterTensors(graph, model);
   const rows = rowsOf(graph, Object.values(inputs)[0]!.name);
   const { tensors = {} } = programs.start.run(new OnnxOps(graph, rows, null), parameters, inputs);
-  return { inputs, parameters, rows, tensors };
+  return { front, inputs, parameters, rows, tensors };
 }
 
 function traceStep(graph: GraphScope, model: TrainedModel) {
   const { programs } = model.spec;
   const words = graph.input({ name: 'words', type: 'int64', shape: [n] });
-  const inputs = inputTensors(graph, model, programs.step.inputs);
+  const inputs = inputTensors(graph, model, programs.step.inputs, {});
   const ops = new OnnxOps(graph, rowsOf(graph, words), words);
   const { tensors = {} } = programs.step.run(ops, parameterTensors(graph, model), inputs);
   return { inputs, tensors };
 }
 
-/** The inputs of a program by their names, as they are given in files: vectors of a grid in a dimension of their own. */
+/**
+ * The inputs of a program by their names.
+ *
+ * @param known tensors of the graph that are inputs; all others become inputs of the graph
+ */
 function inputTensors(
   graph: GraphScope,
-  { spec, roundsGrids }: TrainedModel,
+  model: TrainedModel,
   inputs: Named<number>,
+  known: Named<string>,
 ): Named<OnnxTensor> {
   const tensors = Object.entries(inputs).map(([name, columns]) => {
-    const positions = spec.dimensions.positions?.[name];
-    const shape = positions === undefined ? [n, columns] : [n, positions, columns / positions];
-    let tensor = graph.input({ name, type: 'float32', shape });
-    if (positions !== undefined) {
-      if (roundsGrids) {
+    let tensor = known[name] ?? graph.input(inputPort(model, name, columns));
+    if (model.spec.dimensions.positions?.[name] !== undefined) {
+      if (model.roundsGrids) {
         const rounded = graph.node('Cast', [tensor], { to: dataType.float16 });
         tensor = graph.node('Cast', [rounded], { to: dataType.float32 });
       }
@@ -155,6 +178,13 @@ function inputTensors(
     return [name, { name: tensor, rows: anyRows, columns }];
   });
   return Object.fromEntries(tensors);
+}
+
+/** As it is given in files: vectors of a grid in a dimension of their own. */
+function inputPort({ spec }: TrainedModel, name: string, columns: number): Port {
+  const positions = spec.dimensions.positions?.[name];
+  const shape = positions === undefined ? [n, columns] : [n, positions, columns / positions];
+  return { name, type: 'float32', shape };
 }
 
 function parameterTensors(graph: GraphScope, { spec, parameters }: TrainedModel): Named<OnnxTensor> {
@@ -167,5 +197,5 @@ function parameterTensors(graph: GraphScope, { spec, parameters }: TrainedModel)
 
 /** The tensor (1) that holds the rows of another. */
 function rowsOf(graph: GraphScope, tensor: string): string {
-  return graph.node('Shape', [tensor], { start: 0, end: 1 });
+  return graph.node('Gather', [graph.node('Shape', [tensor]), graph.constant('int64', [1], [0])]);
 }

@@ -6,10 +6,11 @@ import { allocateSharedMemory, parametersOf } from '../engine/shared-memory.js';
 import { UserError } from '../errors.js';
 import type { ModelFamily } from '../model/family.js';
 import { layoutOf, namedViews } from '../tensor/layout.js';
+import type { Named } from '../tensor/matrix.js';
 import type { Checkpoint } from '../training/checkpoints/checkpoint.js';
 import { type CaptionModel, captionModels, restoreMean, vocabularyOf } from '../training/loop/caption-models.js';
-import { captionsGraph, startGraph, stepGraph, type TrainedModel } from './captioner-graphs.js';
-import { encodedModel, type OnnxGraph, type Port } from './onnx-encoding.js';
+import { captionsGraph, type Front, startGraph, stepGraph, type TrainedModel } from './captioner-graphs.js';
+import { encodedModel, type OnnxGraph, ownDialect, type Port } from './onnx-encoding.js';
 
 /** `captions` writes whole ones, greedily; `start` and `step` are for a search of one's own. */
 export type ExportedPart = 'captions' | 'start' | 'step';
@@ -40,29 +41,44 @@ const mostBytes = 2 ** 31 - 2 ** 24;
  */
 export function exportCaptioner(
   checkpoints: Checkpoint | readonly Checkpoint[],
-  { part = 'captions', family }: ExportOptions = {},
+  options: ExportOptions = {},
 ): ExportedCaptioner {
-  const some = [checkpoints].flat() as readonly Checkpoint[];
+  return encodedCaptioner([checkpoints].flat() as readonly Checkpoint[], options, null, {});
+}
+
+/**
+ * @param front what makes the model's inputs of photos, in the same graph; null for none
+ * @param metadata beside the vocabulary
+ * @throws UserError as `exportCaptioner`
+ */
+export function encodedCaptioner(
+  some: readonly Checkpoint[],
+  { part = 'captions', family }: ExportOptions,
+  front: Front | null,
+  metadata: Named<string>,
+): ExportedCaptioner {
   const [{ model }] = captionModels([some], family) as [CaptionModel];
   const { spec } = model;
   const layout = layoutOf(spec.parameters);
-  if (4 * layout.length > mostBytes) {
+  const size = 4 * layout.length + (front?.bytes ?? 0);
+  if (size > mostBytes) {
     throw new UserError(
-      `${some[0]!.path} has ${(layout.length / 2 ** 28).toFixed(1)} GiB of parameters in float32; an ONNX file holds ` +
-        'less than 2 GiB. Train a smaller model.',
+      `${some[0]!.path} has ${(size / 2 ** 30).toFixed(1)} GiB of parameters in float32${front ? ', with the network' : ''}; ` +
+        'an ONNX file holds less than 2 GiB. Train a smaller model.',
     );
   }
   const memory = allocateSharedMemory({ layout, precision: 'float32', shards: 0, arenaBytes: 0 });
   restoreMean(memory, some);
   const parameters = namedViews(parametersOf(memory) as Float32Array, layout);
-  const graph = graphOf(part, { spec, parameters, roundsGrids: roundsGrids(some[0]!) });
+  const graph = graphOf(part, { spec, parameters, roundsGrids: roundsGrids(some[0]!), front });
   const vocabulary = vocabularyOf(some[0]!);
   const signature = signatureOf(graph);
   const bytes = encodedModel({
     graph,
+    dialect: front?.dialect ?? ownDialect,
     name: part,
     description: `${spec.title}. ${signature}. ${descriptions[part]}`,
-    metadata: { idx_to_word: JSON.stringify(vocabulary.idxToWord), tokens: vocabulary.tokens },
+    metadata: { idx_to_word: JSON.stringify(vocabulary.idxToWord), tokens: vocabulary.tokens, ...metadata },
   });
   return { bytes, signature };
 }

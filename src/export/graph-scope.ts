@@ -3,19 +3,29 @@ import type { Named } from '../tensor/matrix.js';
 import {
   type Attribute,
   type ElementType,
+  type EncodedInitializer,
+  type EncodedNode,
   type Initializer,
   isGraph,
   type OnnxGraph,
   type OnnxNode,
+  ownDialect,
   type Port,
 } from './onnx-encoding.js';
 
+/** The first that has the operators which graphs are made of, with the attributes and inputs that they are given. */
+export const leastOperatorSet = 11;
+/** The first in which reductions read their axes. */
+const axesAsInput = 18;
+
 /** What all parts of a graph share. */
 class Shared {
-  readonly initializers = new Map<string, Initializer>();
+  readonly initializers = new Map<string, Initializer | EncodedInitializer>();
   /** Names of constants by their contents. */
   readonly constants = new Map<string, string>();
   private readonly names = new Set<string>();
+
+  constructor(readonly operatorSet: number) {}
 
   /** @returns the name, or one like it that is not taken */
   claim(wanted: string): string {
@@ -28,7 +38,7 @@ class Shared {
 
 /** A whole graph, or the body of a loop in it, which reads what is around it by name. */
 export class GraphScope {
-  private readonly nodes: OnnxNode[] = [];
+  private readonly nodes: (OnnxNode | EncodedNode)[] = [];
   private readonly inputs: Port[] = [];
   private readonly outputs: Port[] = [];
 
@@ -37,8 +47,9 @@ export class GraphScope {
     private readonly isBody: boolean,
   ) {}
 
-  static whole(): GraphScope {
-    return new GraphScope(new Shared(), false);
+  /** @param operatorSet of the file, from `leastOperatorSet` on */
+  static whole(operatorSet = ownDialect.operatorSet): GraphScope {
+    return new GraphScope(new Shared(operatorSet), false);
   }
 
   body(): GraphScope {
@@ -75,6 +86,18 @@ export class GraphScope {
     return outputs;
   }
 
+  /** @returns the name of the tensor without these axes */
+  reduction(operator: string, tensor: string, axes: readonly number[], keepdims: 0 | 1): string {
+    if (this.shared.operatorSet < axesAsInput) return this.node(operator, [tensor], { axes, keepdims });
+    return this.node(operator, [tensor, this.constant('int64', [axes.length], axes)], { keepdims });
+  }
+
+  /** Takes in the nodes and weights of another file, none of whose names is taken here. */
+  takeIn(nodes: readonly EncodedNode[], initializers: readonly EncodedInitializer[]): void {
+    this.nodes.push(...nodes);
+    for (const initializer of initializers) this.shared.initializers.set(initializer.name, initializer);
+  }
+
   parameter(name: string, shape: readonly number[], values: Float32Array): string {
     const claimed = this.shared.claim(name);
     this.shared.initializers.set(claimed, { name: claimed, type: 'float32', shape, bytes: bytesOf(values) });
@@ -94,7 +117,7 @@ export class GraphScope {
   build(): OnnxGraph {
     const { inputs, outputs } = this;
     const wanted = new Set(outputs.map(({ name }) => name));
-    const nodes: OnnxNode[] = [];
+    const nodes: (OnnxNode | EncodedNode)[] = [];
     for (const node of [...this.nodes].reverse()) {
       if (!node.outputs.some((name) => wanted.has(name))) continue;
       for (const name of readBy(node)) wanted.add(name);
@@ -106,9 +129,9 @@ export class GraphScope {
 }
 
 /** The body of a loop may read anything around it. */
-function readBy({ inputs, attributes }: OnnxNode): string[] {
-  const bodies = Object.values(attributes).filter(isGraph);
-  return [...inputs, ...bodies.flatMap(({ nodes }) => nodes.flatMap(readBy))];
+function readBy(node: OnnxNode | EncodedNode): string[] {
+  const bodies = 'encoded' in node ? [] : Object.values(node.attributes).filter(isGraph);
+  return [...node.inputs, ...bodies.flatMap(({ nodes }) => nodes.flatMap(readBy))];
 }
 
 function arrayOf(type: ElementType, values: readonly number[]): Float32Array | BigInt64Array | Uint8Array {

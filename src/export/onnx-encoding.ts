@@ -35,6 +35,13 @@ export interface Initializer {
   readonly bytes: Uint8Array;
 }
 
+/** A weight of another file, as its graph has it. */
+export interface EncodedInitializer {
+  readonly name: string;
+  /** The field of a graph, with its number. */
+  readonly field: Uint8Array;
+}
+
 /** A graph is the body of a loop. */
 export type Attribute = number | readonly number[] | OnnxGraph;
 
@@ -45,16 +52,35 @@ export interface OnnxNode {
   readonly attributes: Named<Attribute>;
 }
 
+/** A node of another file, as its graph has it. */
+export interface EncodedNode {
+  /** All that it reads, in bodies inside it too. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** The message. */
+  readonly encoded: Uint8Array;
+}
+
 export interface OnnxGraph {
   /** Each behind those whose outputs it reads. */
-  readonly nodes: readonly OnnxNode[];
+  readonly nodes: readonly (OnnxNode | EncodedNode)[];
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  readonly initializers: readonly Initializer[];
+  readonly initializers: readonly (Initializer | EncodedInitializer)[];
+}
+
+/** What the nodes of a graph are read by. */
+export interface Dialect {
+  /** Of the operators that have no domain. */
+  readonly operatorSet: number;
+  readonly irVersion: number;
+  /** Fields of a model, with their numbers: operator sets of other domains, and functions. */
+  readonly more: readonly Uint8Array[];
 }
 
 export interface OnnxModel {
   readonly graph: OnnxGraph;
+  readonly dialect: Dialect;
   /** For people. */
   readonly name: string;
   readonly description: string;
@@ -66,17 +92,17 @@ export function isGraph(value: Attribute): value is OnnxGraph {
   return typeof value === 'object' && 'nodes' in value;
 }
 
-/** Of the operators: runtimes from 2022 on have it. */
-const operatorSet = 17;
-const irVersion = 8;
+/** Runtimes from 2022 on have it. */
+export const ownDialect: Dialect = { operatorSet: 17, irVersion: 8, more: [] };
 
-export function encodedModel({ graph, name, description, metadata }: OnnxModel): Uint8Array {
+export function encodedModel({ graph, dialect, name, description, metadata }: OnnxModel): Uint8Array {
   return Buffer.concat([
-    varintField(modelProto.irVersion, irVersion),
+    varintField(modelProto.irVersion, dialect.irVersion),
     textField(modelProto.producerName, 'recap'),
     textField(modelProto.producerVersion, version),
     textField(modelProto.docString, description),
-    lengthField(modelProto.opsetImport, varintField(operatorSetId.version, operatorSet)),
+    lengthField(modelProto.opsetImport, varintField(operatorSetId.version, dialect.operatorSet)),
+    ...dialect.more,
     ...Object.entries(metadata).map(([key, value]) =>
       lengthField(
         modelProto.metadataProps,
@@ -89,9 +115,11 @@ export function encodedModel({ graph, name, description, metadata }: OnnxModel):
 
 function encodedGraph({ nodes, inputs, outputs, initializers }: OnnxGraph, name: string): Uint8Array {
   return Buffer.concat([
-    ...nodes.map((node) => lengthField(graphProto.node, encodedNode(node))),
+    ...nodes.map((node) => lengthField(graphProto.node, 'encoded' in node ? node.encoded : encodedNode(node))),
     textField(graphProto.name, name),
-    ...initializers.map((tensor) => lengthField(graphProto.initializer, encodedTensor(tensor))),
+    ...initializers.map((tensor) =>
+      'field' in tensor ? tensor.field : lengthField(graphProto.initializer, encodedTensor(tensor)),
+    ),
     ...inputs.map((port) => lengthField(graphProto.input, encodedPort(port))),
     ...outputs.map((port) => lengthField(graphProto.output, encodedPort(port))),
   ]);

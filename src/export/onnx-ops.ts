@@ -161,7 +161,7 @@ export class OnnxOps implements Ops<OnnxTensor> {
   }
 
   logSumExp(a: OnnxTensor): OnnxTensor {
-    const name = this.graph.node('ReduceLogSumExp', [a.name], { axes: [1], keepdims: 1 });
+    const name = this.graph.reduction('ReduceLogSumExp', a.name, [1], 1);
     return { name, rows: a.rows, columns: 1 };
   }
 

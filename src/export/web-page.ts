@@ -20,8 +20,8 @@ import { captioningPage, captioningStyle } from '../report/captioning-page.js';
 import { pageScript } from '../report/page-script.js';
 import type { Checkpoint } from '../training/checkpoints/checkpoint.js';
 import { type CaptionModel, captionModels, vocabularyOf } from '../training/loop/caption-models.js';
-import { commonExtractor } from '../training/loop/caption-photos.js';
 import { exportCaptioner } from './export-captioner.js';
+import { recordedExtractor } from './export-photo-captioner.js';
 import { type WebCaptioner, type WebExtractor, webFiles } from './web-captioner.js';
 
 export interface WebPageFile {
@@ -114,17 +114,11 @@ function checkFree(dir: string): void {
 
 /** What knows the captioner. */
 function captionerFiles(checkpoints: readonly Checkpoint[], moved: MovedFiles): Files {
-  const description = commonExtractor([checkpoints]);
+  const description = recordedExtractor(checkpoints);
   const [leading] = checkpoints as [Checkpoint];
   const network = recordedNetwork(description, moved);
   const components = recordedComponents(description, moved);
   const { steps, positions = {} } = leading.state.model.dimensions;
-  if (positions.grid !== undefined && description.kind === 'onnx' && description.grid === null) {
-    throw new UserError(
-      `${leading.path} looks at grids, and the network of its features was asked for none. Make the features again by ` +
-        'recap features with --grid, and train on them.',
-    );
-  }
   const { tokens, idxToWord } = vocabularyOf(leading);
   const captioner: WebCaptioner = {
     tokens,

@@ -6,6 +6,8 @@ export interface Field {
   readonly bytes: Uint8Array | null;
   /** Of a varint. */
   readonly value: number;
+  /** The field as it stands, with its number, not copied. */
+  readonly whole: Uint8Array;
 }
 
 export class NotProtobufError extends Error {}
@@ -24,18 +26,22 @@ export function* fieldsOf(message: Uint8Array): Generator<Field> {
     throw new NotProtobufError();
   };
   while (at < message.length) {
+    const start = at;
     const key = varint();
     const number = Math.floor(key / 8);
     if (number === 0) throw new NotProtobufError();
     const type = key % 8;
     if (type === 0) {
-      yield { number, bytes: null, value: varint() };
+      const value = varint();
+      yield { number, bytes: null, value, whole: message.subarray(start, at) };
       continue;
     }
     const length = type === 2 ? varint() : type === 1 ? 8 : type === 5 ? 4 : Number.NaN;
     if (!(at + length <= message.length)) throw new NotProtobufError();
-    yield { number, bytes: type === 2 ? message.subarray(at, at + length) : null, value: Number.NaN };
+    const from = at;
     at += length;
+    const bytes = type === 2 ? message.subarray(from, at) : null;
+    yield { number, bytes, value: Number.NaN, whole: message.subarray(start, at) };
   }
 }
 

@@ -16,18 +16,21 @@ export interface Rows {
   readonly columns: number;
 }
 
+/** The vectors of a tensor's images: all in one, some of its tokens, or the cells of its map. */
+export type Vectors =
+  | { readonly kind: 'row' | 'cells' }
+  | { readonly kind: 'tokens'; readonly first: number; readonly positions: number };
+
 /**
- * (n, D) as it is; a map of (n, C, H, W) by its mean over positions; tokens (n, L, C) by the class token where there is
- * one, else by their mean.
+ * Which vectors the features are the mean of: (n, D) as it is; a map of (n, C, H, W) by all its positions; tokens (n, L, C)
+ * by the class token where there is one, else by all.
  *
  * @throws UserError when the tensor is nothing like that
  */
-export function featuresOf(tensor: NetworkTensor, layout: Preprocessing['layout']): Rows {
-  const { name, dims, data } = tensor;
-  if (dims.length === 2) return { data, positions: 1, columns: dims[1]! };
-  if (dims.length === 3 && hasClassToken(dims[1]!)) return tokens(tensor, 0, 1);
-  if (dims.length === 3) return meanOf(tokens(tensor, 0, dims[1]!));
-  if (dims.length === 4) return meanOf(cells(tensor, layout));
+export function featureVectors({ name, dims }: Pick<NetworkTensor, 'name' | 'dims'>): Vectors {
+  if (dims.length === 2) return { kind: 'row' };
+  if (dims.length === 3) return { kind: 'tokens', first: 0, positions: hasClassToken(dims[1]!) ? 1 : dims[1]! };
+  if (dims.length === 4) return { kind: 'cells' };
   throw new UserError(
     `${name} has shape (${dims.join(', ')}), where pooled features (n, D) are expected. Name another.`,
   );
@@ -38,17 +41,37 @@ export function featuresOf(tensor: NetworkTensor, layout: Preprocessing['layout'
  *
  * @throws UserError when the tensor is nothing like that
  */
-export function gridOf(tensor: NetworkTensor, layout: Preprocessing['layout']): Rows {
-  const { name, dims } = tensor;
-  if (dims.length === 4) return cells(tensor, layout);
+export function gridVectors({ name, dims }: Pick<NetworkTensor, 'name' | 'dims'>): Vectors {
+  if (dims.length === 4) return { kind: 'cells' };
   if (dims.length === 3) {
     const first = hasClassToken(dims[1]!) ? 1 : 0;
-    return tokens(tensor, first, dims[1]! - first);
+    return { kind: 'tokens', first, positions: dims[1]! - first };
   }
   throw new UserError(
     `${name} has shape (${dims.join(', ')}), where a grid is expected: (n, C, H, W), (n, H, W, C) or (n, L, C). Name ` +
       'the tensor before the pooling.',
   );
+}
+
+/** @throws UserError as `featureVectors` */
+export function featuresOf(tensor: NetworkTensor, layout: Preprocessing['layout']): Rows {
+  return meanOf(vectorsOf(tensor, featureVectors(tensor), layout));
+}
+
+/** @throws UserError as `gridVectors` */
+export function gridOf(tensor: NetworkTensor, layout: Preprocessing['layout']): Rows {
+  return vectorsOf(tensor, gridVectors(tensor), layout);
+}
+
+function vectorsOf(tensor: NetworkTensor, vectors: Vectors, layout: Preprocessing['layout']): Rows {
+  switch (vectors.kind) {
+    case 'row':
+      return { data: tensor.data, positions: 1, columns: tensor.dims[1]! };
+    case 'tokens':
+      return tokens(tensor, vectors.first, vectors.positions);
+    case 'cells':
+      return cells(tensor, layout);
+  }
 }
 
 /** Patches make a square; with one more in front, that one stands for the image. */
@@ -83,7 +106,9 @@ function cells({ dims, data }: NetworkTensor, layout: Preprocessing['layout']): 
   return { data: turned, positions, columns };
 }
 
-function meanOf({ data, positions, columns }: Rows): Rows {
+function meanOf(rows: Rows): Rows {
+  const { data, positions, columns } = rows;
+  if (positions === 1) return rows;
   const images = data.length / (positions * columns);
   const means = new Float32Array(images * columns);
   for (let image = 0; image < images; image++) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadImages } from '../../src/data/dataset.js';
 import { copyRow, type FeatureTable } from '../../src/data/feature-table.js';
-import { endId, nullId, startId, unwrittenIds } from '../../src/data/vocabulary.js';
+import { endId, startId, unwrittenIds } from '../../src/data/vocabulary.js';
 import { UserError } from '../../src/errors.js';
 import { exportCaptioner } from '../../src/export/export-captioner.js';
 import { captionerFamily } from '../../src/model/captioner.js';
@@ -15,12 +15,7 @@ import { startRun } from '../../src/training/run/train.js';
 import { forwardLstm } from '../model/forward-cells.js';
 import { describeWith } from '../support/requirements.js';
 import { bestCheckpoint, smallConfig, temporaryFolder, writeData } from '../training/runs.js';
-
-const runtime = await import('onnxruntime-node').then(
-  ({ default: module }) => module as unknown as typeof import('onnxruntime-node'),
-  () => null,
-);
-type Tensors = Readonly<Record<string, import('onnxruntime-node').Tensor>>;
+import { captionsIn, runOnnx, runtime, type Tensors } from './onnx-run.js';
 
 let data: string;
 let runs: string;
@@ -52,27 +47,6 @@ function tensorOf(table: FeatureTable) {
   return new runtime!.Tensor('float32', values, positions ? [rows, positions, columns / positions] : [rows, columns]);
 }
 
-async function run(bytes: Uint8Array, feeds: Tensors): Promise<Tensors> {
-  const session = await runtime!.InferenceSession.create(bytes, { intraOpNumThreads: 1 });
-  try {
-    return await session.run(feeds);
-  } finally {
-    await session.release();
-  }
-}
-
-/** The captions in a table of words (n,t), each up to its end. */
-function captionsIn({ words }: Tensors): number[][] {
-  const [rows, columns] = words!.dims as [number, number];
-  const ids = Array.from(words!.data as BigInt64Array, Number);
-  return Array.from({ length: rows }, (_, r) => {
-    const row = ids.slice(r * columns, (r + 1) * columns);
-    const length = row.indexOf(endId) + 1 || columns;
-    expect(row.slice(length).every((word) => word === nullId)).toBe(true);
-    return row.slice(0, length);
-  });
-}
-
 async function captionsOf(checkpoint: Checkpoint): Promise<(readonly number[])[]> {
   const { captions } = await captionImages(checkpoint, smallConfig(data), 'val');
   return captions.map(({ decoded }) => decoded[0]!.words);
@@ -96,7 +70,7 @@ describeWith({ onnxruntime: true }, 'an exported captioner', () => {
     async (_, sets) => {
       const checkpoint = await trained(sets);
       const { bytes } = exportCaptioner(checkpoint);
-      const found = captionsIn(await run(bytes, await imagesOf(checkpoint)));
+      const found = captionsIn(await runOnnx(bytes, await imagesOf(checkpoint)));
       expect(found).toEqual(await captionsOf(checkpoint));
       expect(new Set(found.map(String)).size).toBeGreaterThan(1);
     },
@@ -107,12 +81,12 @@ describeWith({ onnxruntime: true }, 'an exported captioner', () => {
     const images = await imagesOf(checkpoint);
     const [rows] = images.features!.dims as [number];
     const [start, step] = (['start', 'step'] as const).map((part) => exportCaptioner(checkpoint, { part }).bytes);
-    let state: Tensors = { ...(await run(start!, images)), grid: images.grid! };
+    let state: Tensors = { ...(await runOnnx(start!, images)), grid: images.grid! };
     const captions = Array.from({ length: rows }, () => [startId]);
     for (let t = 0; t < checkpoint.state.model.dimensions.steps; t++) {
       const last = BigInt64Array.from(captions, (caption) => BigInt(caption.at(-1)!));
       const words = new runtime!.Tensor('int64', last, [rows]);
-      const { scores, logSums, attention: looks, ...next } = await run(step!, { ...state, words });
+      const { scores, logSums, attention: looks, ...next } = await runOnnx(step!, { ...state, words });
       captions.forEach((caption, r) => {
         const row = Array.from(
           (scores!.data as Float32Array).subarray(r * scores!.dims[1]!, (r + 1) * scores!.dims[1]!),
@@ -135,8 +109,8 @@ describeWith({ onnxruntime: true }, 'an exported captioner', () => {
     const { features, grid } = await imagesOf(checkpoint);
     const almost = (grid!.data as Float32Array).map((value) => value * (1 + 2 ** -13));
     expect(almost).not.toEqual(grid!.data);
-    const ofRounded = await run(bytes, { features: features!, grid: grid! });
-    const ofOthers = await run(bytes, {
+    const ofRounded = await runOnnx(bytes, { features: features!, grid: grid! });
+    const ofOthers = await runOnnx(bytes, {
       features: features!,
       grid: new runtime!.Tensor('float32', almost, grid!.dims),
     });
@@ -146,7 +120,7 @@ describeWith({ onnxruntime: true }, 'an exported captioner', () => {
   it("may have a cell of one's own, if that goes forward on operations that ONNX has", async () => {
     const checkpoint = await trained(['model.imageTo=firstWord']);
     const { bytes } = exportCaptioner(checkpoint, { family: captionerFamily('mine', import.meta.url, forwardLstm) });
-    const found = captionsIn(await run(bytes, await imagesOf(checkpoint)));
+    const found = captionsIn(await runOnnx(bytes, await imagesOf(checkpoint)));
     expect(found).toEqual(await captionsOf(checkpoint));
 
     const summing: typeof lstm = {
