@@ -6,21 +6,10 @@ import type sharpModule from 'sharp';
 import { UserError } from '../errors.js';
 import { optionalPackage } from './optional-package.js';
 import type { Photo } from './photo-files.js';
+import { formatOf } from './photo-format.js';
 import { placementOf, type Size } from './placement.js';
 import type { Pixels, Preprocessing } from './preprocessing.js';
 import { alone, atMost } from './turns.js';
-
-/** What is read, by the first bytes in hexadecimal; a decoder chooses by them too, so that it takes a file for nothing else. */
-const formats: readonly { readonly name: string; readonly start: RegExp }[] = [
-  { name: 'jpeg', start: /^ffd8ff/ },
-  { name: 'png', start: /^89504e470d0a1a0a/ },
-  { name: 'gif', start: /^47494638(37|39)61/ },
-  { name: 'webp', start: /^52494646.{8}57454250/ },
-  { name: 'tiff', start: /^(49492[ab]00|4d4d002[ab])/ },
-  // The brands avif and avis.
-  { name: 'heif', start: /^.{8}6674797061766973|^.{8}6674797061766966/ },
-];
-const formatNames = 'JPEG, PNG, GIF, WebP, TIFF or AVIF';
 
 /** Pixels of an image; in 16 bits with transparency they are 800 MB. */
 const mostPixels = 100_000_000;
@@ -106,14 +95,6 @@ async function opened<Result>(
       throw error instanceof UserError ? error : undecodable(name, error as Error);
     }
   });
-}
-
-function formatOf(name: string, bytes: Uint8Array): string {
-  if (bytes.length === 0) throw new UserError(`${name}: the file is empty.`);
-  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(16, bytes.length)).toString('hex');
-  const format = formats.find((each) => each.start.test(start));
-  if (format) return format.name;
-  throw new UserError(`${name}: not a photo that is read here; expected ${formatNames}.`);
 }
 
 /** After turning. */

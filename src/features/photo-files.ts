@@ -18,7 +18,8 @@ export const standardInput = '/dev/stdin';
 /** Bytes of a file. */
 const largestFile = 128 << 20;
 
-const photoName = /\.(jpe?g|png|gif|webp|tiff?|avif)$/i;
+/** HEIC is not read, which is said of each. */
+const photoName = /\.(jpe?g|png|gif|webp|tiff?|avif|hei[cf])$/i;
 
 /** Photos named on a command line: files, all photos of a folder by their names' endings, and `standardInput`. */
 export function photosNamed(names: readonly string[], pipe: AsyncIterable<Uint8Array>): Photo[] {

@@ -52,7 +52,9 @@ describe('recap export', () => {
     const refusal = (...words: string[]) => recap(['export', '--checkpoint', run, ...words]).stderr;
     expect(refusal()).toContain('recap: export needs what is to be written: --onnx FILE, or --web FOLDER.');
     expect(refusal('--parts', '--web', path)).toContain('recap: --parts goes with --onnx.');
-    expect(refusal('--pca', path, '--onnx', path)).toContain('recap: --pca goes with --web or --end-to-end, which have');
+    expect(refusal('--pca', path, '--onnx', path)).toContain(
+      'recap: --pca goes with --web or --end-to-end, which have',
+    );
     expect(existsSync(path)).toBe(false);
 
     const folder = join(runs, 'folder.onnx');

@@ -50,6 +50,12 @@ describe('a photo', () => {
     expect(largestDifference(await decode(await encoded().toBuffer()), pixels)).toBeLessThanOrEqual(tolerance);
   });
 
+  it('in AVIF may have its brand behind another', async () => {
+    const bytes = await photo().avif({ lossless: true }).toBuffer();
+    bytes.write('mif1', 8, 'latin1');
+    expect(largestDifference(await decode(bytes), pixels)).toBeLessThanOrEqual(4);
+  });
+
   it('without colours has three equal ones', async () => {
     for (const bytes of [photo().greyscale().png(), photo().greyscale().toColourspace('grey16').png()]) {
       const found = await decode(await bytes.toBuffer());
@@ -101,6 +107,13 @@ describe('refused in a line that names the file', () => {
     ],
     ['SVG behind white space', '\n <svg width="9" height="9"/>', 'photo.jpg: not a photo that is read here'],
     ['PDF', '%PDF-1.7', 'photo.jpg: not a photo that is read here'],
+    [
+      'HEIC, by its brand',
+      '\0\0\0\u0018ftypheic\0\0\0\0mif1heic',
+      'photo.jpg: HEIC, which is not read here, since its codec is patented. Convert it to JPEG, such as by heif-convert,',
+    ],
+    ['HEIC, by another brand of it', '\0\0\0\u0018ftypmif1\0\0\0\0mif1heix', 'photo.jpg: HEIC, which is not read here'],
+    ['a video', '\0\0\0\u0018ftypisom\0\0\0\0isommp42', 'photo.jpg: not a photo that is read here'],
     ['a JPEG of nothing but its start', '\u00ff\u00d8\u00ff\u00e0', 'photo.jpg: cannot be decoded'],
   ])('%s', async (_, text, message) => {
     await expect(decode(Buffer.from(text, 'latin1'))).rejects.toThrow(message);

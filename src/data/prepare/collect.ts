@@ -74,13 +74,14 @@ export class Collection {
 
   private take({ path, format, split: fileSplit }: CaptionFile, entry: CaptionEntry): void {
     const place = () => format.place(path, entry.at);
-    const name = normalize(entry.image.trim());
-    let image = this.store.imageNumber(name);
-    const folder = image === undefined ? this.folderWith(name, place) : this.folderOf.array[image]!;
-    if (folder === null) {
+    const written = normalize(entry.image.trim());
+    const found = this.imageNamed(written, place);
+    if (found === null) {
       this.captionsOfMissing++;
       return;
     }
+    const { name, folder } = found;
+    let image = this.store.imageNumber(name);
     if (this.tokenise(entry.caption).length === 0) {
       this.wordless.add(() => `${place()}: ${quote(entry.caption)}`);
       return;
@@ -94,16 +95,20 @@ export class Collection {
     this.store.add(image, entry.caption);
   }
 
-  /** Null, and counted, where no folder has the image. */
-  private folderWith(name: string, place: () => string): number | null {
-    if (this.missingNames.has(name)) return null;
-    if (/[\r\n]/.test(name)) {
-      throw new UserError(`${place()}: the image name ${quote(name)} has a line break. Rename the image.`);
+  /** The name of an image's file and its folder; null, and counted, where no folder has it. */
+  private imageNamed(written: string, place: () => string): { name: string; folder: number } | null {
+    const known = this.store.imageNumber(written);
+    if (known !== undefined) return { name: written, folder: this.folderOf.array[known]! };
+    if (this.missingNames.has(written)) return null;
+    if (/[\r\n]/.test(written)) {
+      throw new UserError(`${place()}: the image name ${quote(written)} has a line break. Rename the image.`);
     }
-    const folder = this.folders.findIndex((folder) => isFile(resolve(folder, name)));
-    if (folder >= 0) return folder;
-    this.missingNames.add(name);
-    this.missing.add(() => `${name} (${place()})`);
+    for (const name of spellings(written)) {
+      const folder = this.folders.findIndex((each) => isFile(resolve(each, name)));
+      if (folder >= 0) return { name, folder };
+    }
+    this.missingNames.add(written);
+    this.missing.add(() => `${written} (${place()})`);
     return null;
   }
 
@@ -125,4 +130,17 @@ export class Collection {
       `${place()}: ${quote(name)} is in ${split} here, and in ${folderSplits[before]} before. An image belongs to one split.`,
     );
   }
+}
+
+/**
+ * As it is written, and as another system would have written it: accents as marks of their own are what macOS makes of
+ * names, and backslashes part folders on Windows.
+ */
+function spellings(name: string): readonly string[] {
+  const all = [name, name.replaceAll('\\', '/')].flatMap((each) => [
+    each,
+    each.normalize('NFC'),
+    each.normalize('NFD'),
+  ]);
+  return [...new Set(all)];
 }

@@ -11,7 +11,7 @@ import { linePlace, readLines } from './text-source.js';
 const token = /^(.+?)#\d+\t(.*)$/s;
 
 /** What may stand between image and caption; the first of these behind the image's ending counts. */
-const separated = /^(.+?\.(?:jpe?g|png|gif|webp|bmp|tiff?|avif))\s*[\t,;| ]\s*(.*)$/is;
+const separated = /^(.+?\.(?:jpe?g|png|gif|webp|bmp|tiff?|avif|hei[cf]))\s*[\t,;| ]\s*(.*)$/is;
 
 function format(name: string, pattern: RegExp, expected: string): CaptionFormat {
   return {
