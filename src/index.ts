@@ -6,9 +6,19 @@ export type { Config, PartialConfig } from './config/schema.js';
 // Data.
 export type { CaptionSplit, DataConfig, Dataset, SplitName } from './data/dataset.js';
 export { loadDataset, loadImages } from './data/dataset.js';
+export {
+  type ExtractionEvents,
+  type ExtractionOptions,
+  type ExtractionOutcome,
+  type ExtractionProgress,
+  extractFeatures,
+} from './data/extract-features.js';
 export type { FeatureTable } from './data/feature-table.js';
 export { type CaptionedImages, datasetOf, type MemoryData } from './data/memory-dataset.js';
+export type { PreparationReport } from './data/prepare/preparation-report.js';
+export { type PrepareOptions, prepare } from './data/prepare/prepare.js';
 export { type TokenUnit, unwrittenIds, Vocabulary } from './data/vocabulary.js';
+export { latinWords, plainWords } from './data/word-tokens.js';
 // Engines.
 export type {
   Engine,
@@ -48,6 +58,18 @@ export {
   type ExportOptions,
   exportCaptioner,
 } from './export/export-captioner.js';
+export { exportPhotoCaptioner, type PhotoExportOptions } from './export/export-photo-captioner.js';
+export { exportWebPage, type WebPageFile, type WebPageOptions } from './export/web-page.js';
+// Photos.
+export {
+  describeNetwork,
+  type Extractor,
+  type ImageRows,
+  type MovedFiles,
+  type NetworkWanted,
+  openBuiltIn,
+  openNetwork,
+} from './features/extractor.js';
 export { readSafetensors } from './files/safetensors.js';
 // Models.
 export { captioner, captionerFamily, family as captioners } from './model/captioner.js';
@@ -88,6 +110,12 @@ export { type GradientCheckOptions, gradientCheck, type ParameterCheck } from '.
 export { type OverfitOptions, type OverfitOutcome, overfit } from './training/checks/overfit.js';
 export { type Captions, captionImages, captionInputs, type ImageCaption } from './training/loop/caption-images.js';
 export type { CaptioningCheckpoints } from './training/loop/caption-models.js';
+export {
+  type CaptionLooks,
+  captionPhotos,
+  type PhotoCaption,
+  type PhotoOptions,
+} from './training/loop/caption-photos.js';
 export type { CaptioningOptions, CaptionText } from './training/loop/input-captioner.js';
 export { NonFiniteError } from './training/loop/non-finite.js';
 export { referencesOf, type SplitReferences } from './training/loop/references.js';

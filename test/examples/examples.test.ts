@@ -1,15 +1,16 @@
 /** The programs in examples/ do what they say. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const folder = mkdtempSync(join(tmpdir(), 'recap-examples-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function example(name: string): string[] {
-  const words = [`examples/${name}.mjs`, ...(name === 'training-loop' ? [] : [join(folder, name)])];
+function example(name: string, ...before: string[]): string[] {
+  const words = [`examples/${name}.mjs`, ...before, ...(name === 'training-loop' ? [] : [join(folder, name)])];
   const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 250_000 });
   expect(stderr).toBe('');
   expect(status).toBe(0);
@@ -32,6 +33,35 @@ describe('the example', () => {
 
   it('of data in memory captions images it has not seen', () => {
     expect(example('train-in-memory').slice(1)).toEqual(['a large green ball', 'a small blue ball']);
+  });
+
+  it('of photos goes from a folder of them to captions of others', async () => {
+    const photos = join(folder, 'album');
+    const colours = { red: [200, 40, 40], blue: [40, 60, 210] } as const;
+    const lines: string[] = [];
+    mkdirSync(join(photos, 'new'), { recursive: true });
+    for (const [colour, rgb] of Object.entries(colours)) {
+      for (let i = 0; i < 12; i++) {
+        const name = `${colour} ${i}.png`;
+        const shade = rgb.map((value) => value + 3 * i);
+        const square = {
+          width: 40,
+          height: 30,
+          channels: 3,
+          background: { r: shade[0]!, g: shade[1]!, b: shade[2]! },
+        } as const;
+        const place = i < 10 ? photos : join(photos, 'new');
+        await sharp({ create: square }).png().toFile(join(place, name));
+        if (i < 10) lines.push(`${name}\ta ${colour} wall`);
+      }
+    }
+    writeFileSync(join(photos, 'captions.txt'), `${lines.join('\n')}\n`);
+    const written = example('photos', photos, join(photos, 'new')).slice(-4);
+    expect(written).toEqual(
+      ['blue 10', 'blue 11', 'red 10', 'red 11'].map(
+        (name) => `${join(photos, 'new', `${name}.png`)}  a ${name.split(' ')[0]} wall`,
+      ),
+    );
   });
 
   it('of the loop in one’s own hands learns', () => {
