@@ -26,6 +26,11 @@ describe('packages that npm may leave out', () => {
         `${name}, which is needed, is not installed. Install it by: ${command}`,
       );
     }
+    // Too large to be optional, so that it is only for tests and for those who install it.
+    const web = manifest.devDependencies['onnxruntime-web'];
+    await expect(optionalPackage('onnxruntime-web', 'x', () => import('not-there-either' as string))).rejects.toThrow(
+      `npm install --no-save onnxruntime-web@${web}`,
+    );
     const unfit = () => Promise.reject(new Error('wrong ELF class\nand more'));
     await expect(optionalPackage('sharp', 'which decodes', unfit)).rejects.toThrow(
       'does not load here (wrong ELF class).',

@@ -120,6 +120,37 @@ describeWith({ network: true }, 'the packed package, installed in an empty folde
     },
   );
 
+  it('goes by the commands of README from photos to captions, scores, ONNX and what a page needs', async () => {
+    mkdirSync(join(user, 'photos'));
+    const names = Array.from({ length: 12 }, (_, i) => `photo ${i}.png`);
+    for (const [i, name] of names.entries()) writeFileSync(join(user, 'photos', name), await png(40 + i, 30));
+    writeFileSync(
+      join(user, 'captions.csv'),
+      ['image,caption', ...names.map((name) => `${name},a wide wall`)].join('\n'),
+    );
+    const recap = (line: string) => run('npx', '--no-install', 'recap', ...line.split(' '));
+    const output = (line: string) => {
+      const { status, stdout, stderr } = recap(line);
+      expect(status, stderr).toBe(0);
+      return stdout.trimEnd().split('\n');
+    };
+    const made = output('prepare --captions captions.csv --images photos --min-count 3 --out data/mine');
+    // The next command is the last line, as README has it.
+    expect(made.at(-1)).toBe('  npx recap features --data data/mine --builtin');
+    const featured = output('features --data data/mine --builtin');
+    const config = /--config (\S+)/.exec(featured.at(-1)!)![1]!;
+    const small = 'train.epochs=4 train.schedule.warmup=2 train.batchSize=6 model.hiddenDim=16 model.wordDim=16';
+    const sets = ['data.dir=data/mine', ...small.split(' ')].map((set) => `--set ${set}`).join(' ');
+    output(`train --config ${config} --run runs/mine ${sets}`);
+    expect(output('caption --checkpoint runs/mine photos --json')).toHaveLength(12);
+    output('evaluate --run runs/mine --split val --json');
+    output('export --checkpoint runs/mine --onnx mine.onnx');
+    expect(existsSync(join(user, 'mine.onnx'))).toBe(true);
+    const page = recap('export --checkpoint runs/mine --web page');
+    expect(page).toMatchObject({ status: 2 });
+    expect(page.stderr).toContain('Install it by: npm install --no-save onnxruntime-web@');
+  });
+
   it('is a library whose types a strict compiler accepts', () => {
     const program = [
       "import { type Config, parseConfigText, UserError } from 'recap';",
