@@ -21,6 +21,9 @@ const largestFile = 128 << 20;
 /** HEIC is not read, which is said of each. */
 const photoName = /\.(jpe?g|png|gif|webp|tiff?|avif|hei[cf])$/i;
 
+/** A path with a part that begins with a dot. */
+const hidden = /(^|[/\\])\./;
+
 /** Photos named on a command line: files, all photos of a folder by their names' endings, and `standardInput`. */
 export function photosNamed(names: readonly string[], pipe: AsyncIterable<Uint8Array>): Photo[] {
   return names.flatMap((name) => {
@@ -34,11 +37,12 @@ export function photoFile(path: string, name = path): Photo {
   return { name, read: () => readPhoto(path, name) };
 }
 
-/** A folder that has none is a photo that cannot be read. */
+/** Those of folders within it too, but for hidden ones. A folder that has none is a photo that cannot be read. */
 function photosOf(folder: string): Photo[] {
   let why = 'holds no photo (.jpg, .png, .gif, .webp, .tif or .avif)';
   try {
-    const names = readdirSync(folder).filter((name) => photoName.test(name));
+    const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    const names = paths.filter((path) => photoName.test(path) && !hidden.test(path));
     if (names.length > 0) return names.sort().map((name) => photoFile(join(folder, name)));
   } catch (error) {
     why = `cannot be listed (${(error as NodeJS.ErrnoException).code})`;

@@ -1,6 +1,6 @@
 /** From images to captions of new photos, by the commands. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -89,11 +89,15 @@ describe('recap caption PHOTO…', () => {
     const inWords = recap(['caption', '--checkpoint', run, paths[0]!]);
     expect(inWords).toMatchObject({ status: 1, stdout: '' });
     expect(inWords.stderr).toMatch(/^error: \S+broken\.jpg: not a photo/m);
-    const asFolder = recap(['caption', '--checkpoint', run, '--json', folder, runs]);
+    const [album, empty] = [join(folder, 'album'), join(folder, '.hidden')];
+    for (const path of [album, empty]) mkdirSync(path);
+    copyFileSync(paths[2]!, join(album, 'UPPER CASE.PNG'));
+    const asFolder = recap(['caption', '--checkpoint', run, '--json', folder, empty]);
     expect(objects(asFolder.stdout)).toMatchObject([
+      { image: join(album, 'UPPER CASE.PNG'), caption: expect.any(String) },
       { error: expect.stringContaining('broken.jpg') },
       { image: paths[2], caption: expect.any(String) },
-      { image: runs, error: `${runs}: holds no photo (.jpg, .png, .gif, .webp, .tif or .avif).` },
+      { image: empty, error: `${empty}: holds no photo (.jpg, .png, .gif, .webp, .tif or .avif).` },
     ]);
     rmSync(folder, { recursive: true });
   });
