@@ -13,8 +13,10 @@ it('protocol buffers are read as they were written', () => {
     const message = Buffer.concat(
       fields.map(({ number, bytes, value }) => (bytes ? lengthField(number, bytes) : varintField(number, value))),
     );
-    const found = [...fieldsOf(message)].map((each) => ({ ...each, bytes: each.bytes && Uint8Array.from(each.bytes) }));
-    expect(found).toEqual(fields);
+    const found = [...fieldsOf(message)];
+    const contents = found.map(({ whole: _, bytes, ...rest }) => ({ ...rest, bytes: bytes && Uint8Array.from(bytes) }));
+    expect(contents).toEqual(fields);
+    expect(Buffer.concat(found.map(({ whole }) => whole))).toEqual(message);
   });
   fc.assert(isSame);
 });
