@@ -29,8 +29,6 @@ interface Arguments {
 type Lengths = 'full' | 'data';
 
 export const benchCommand: CommandModule<unknown, Arguments> = {
-  command: 'bench',
-  describe: 'Measure training speed',
   builder: (yargs) =>
     yargs
       .options({

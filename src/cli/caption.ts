@@ -23,8 +23,6 @@ interface Arguments extends PhotoArguments {
 }
 
 export const captionCommand: CommandModule<unknown, Arguments> = {
-  command: 'caption [photos..]',
-  describe: 'Caption images from checkpoints',
   builder: (yargs) =>
     yargs
       .positional('photos', {

@@ -34,8 +34,6 @@ interface Arguments extends DecodingArguments {
 }
 
 export const evaluateCommand: CommandModule<unknown, Arguments> = {
-  command: 'evaluate',
-  describe: 'Score captions of checkpoints, or of a file, against references',
   builder: (yargs) =>
     yargs
       .options({

@@ -19,8 +19,6 @@ interface Arguments extends Pick<DecodingArguments, 'checkpoint' | 'average'>, P
 }
 
 export const exportCommand: CommandModule<unknown, Arguments> = {
-  command: 'export',
-  describe: 'Write a trained captioner as ONNX, or as a page that captions photos without a server',
   builder: (yargs) =>
     yargs
       .options({

@@ -33,8 +33,6 @@ const text = { type: 'string', requiresArg: true } as const;
 const number = { type: 'number', requiresArg: true } as const;
 
 export const featuresCommand: CommandModule<unknown, Arguments> = {
-  command: 'features',
-  describe: 'Compute the features of images, by a network or without one',
   builder: (yargs) =>
     yargs
       .options({

@@ -19,8 +19,6 @@ interface Arguments {
 const allowed = 1e-5;
 
 export const gradcheckCommand: CommandModule<unknown, Arguments> = {
-  command: 'gradcheck',
-  describe: 'Compare analytic with numeric gradients in float64',
   builder: (yargs) =>
     yargs
       .options({ config: { ...configOption, demandOption: true }, set: setOption })

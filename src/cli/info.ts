@@ -7,8 +7,6 @@ import { Screen } from '../report/screen.js';
 import { version } from '../version.js';
 
 export const infoCommand: CommandModule = {
-  command: 'info',
-  describe: 'Print engines, threads and versions of this machine',
   builder: (yargs) => yargs.example('$0 info', 'which engines work here, and why the others do not'),
   handler: async () => {
     const engines = await listEngines();

@@ -1,44 +1,31 @@
 #!/usr/bin/env node
 /** The `recap` command: parses the command line and hands over to one file a command. */
-import yargs, { type Argv, type CommandModule } from 'yargs';
+import yargs, { type Argv } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { UserError } from '../errors.js';
 import { standardInput } from '../features/photo-files.js';
 import { version } from '../version.js';
-import { benchCommand } from './bench.js';
-import { captionCommand } from './caption.js';
+import { commands, modulesFor, nameOf } from './commands.js';
 import { reportError } from './errors.js';
-import { evaluateCommand } from './evaluate.js';
-import { exportCommand } from './export.js';
-import { featuresCommand } from './features.js';
-import { gradcheckCommand } from './gradcheck.js';
-import { infoCommand } from './info.js';
 import { endWithOutput } from './output.js';
-import { overfitCommand } from './overfit.js';
-import { prepareCommand } from './prepare.js';
-import { serveCommand } from './serve.js';
-import { sweepCommand } from './sweep.js';
-import { trainCommand } from './train.js';
-import { usageError } from './usage.js';
 
 endWithOutput();
 process.on('uncaughtException', (error) => process.exit(reportError(error)));
 process.on('unhandledRejection', (error) => process.exit(reportError(error)));
 
-const commands = [
-  prepareCommand,
-  featuresCommand,
-  trainCommand,
-  sweepCommand,
-  overfitCommand,
-  captionCommand,
-  serveCommand,
-  evaluateCommand,
-  exportCommand,
-  gradcheckCommand,
-  benchCommand,
-  infoCommand,
-];
+/** The command line cannot be understood. */
+class MisreadError extends Error {
+  /**
+   * @param message what yargs says
+   * @param options those that the command has
+   */
+  constructor(
+    message: string,
+    readonly options: readonly string[],
+  ) {
+    super(message);
+  }
+}
 
 // yargs drops a lone dash.
 const words = hideBin(process.argv).map((word) => (word === '-' ? standardInput : word));
@@ -48,7 +35,7 @@ const parser: Argv = yargs()
   .detectLocale(false)
   .usage('$0 <command>\n\nTrains recurrent image-captioning models on every core of a machine.')
   .parserConfiguration({ 'dot-notation': false, 'boolean-negation': false, 'greedy-arrays': false })
-  .command(commands as CommandModule[])
+  .command(await modulesFor(words))
   .example('$0 train --config config/shapes.yaml', 'train on the built-in set')
   .example('$0 <command> --help', 'options and examples of a command')
   .strict()
@@ -59,10 +46,7 @@ const parser: Argv = yargs()
   .exitProcess(false)
   .fail((message, error) => {
     if (error instanceof Error && error.name !== 'YError') throw error;
-    throw usageError(message, words, {
-      commands: commands.map(({ command }) => String(command).split(' ')[0]!),
-      options: optionsInForce(),
-    });
+    throw new MisreadError(message, optionsInForce());
   });
 
 /** The options of the command that is being parsed, which yargs knows but does not declare. */
@@ -84,6 +68,12 @@ function refuseMalformed(argv: Record<string, unknown>): true {
   return true;
 }
 
+/** Spelling is compared with the config's keys too, which take their time to load. */
+async function inOurWords({ message, options }: MisreadError): Promise<UserError> {
+  const { usageError } = await import('./usage.js');
+  return usageError(message, words, { commands: commands.map(nameOf), options });
+}
+
 if (words.length === 0) {
   parser.showHelp('error');
   process.exitCode = 2;
@@ -91,6 +81,6 @@ if (words.length === 0) {
   try {
     await parser.parseAsync(words);
   } catch (error) {
-    process.exit(reportError(error));
+    process.exit(reportError(error instanceof MisreadError ? await inOurWords(error) : error));
   }
 }

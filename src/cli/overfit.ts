@@ -22,8 +22,6 @@ const required = 0.95;
 const shown = 10;
 
 export const overfitCommand: CommandModule<unknown, Arguments> = {
-  command: 'overfit',
-  describe: 'Check that the captioner can memorise a few captions',
   builder: (yargs) =>
     yargs
       .options({ config: { ...configOption, demandOption: true }, set: setOption })

@@ -28,8 +28,6 @@ interface Arguments {
 }
 
 export const prepareCommand: CommandModule<unknown, Arguments> = {
-  command: 'prepare',
-  describe: 'Make a data folder of images and captions',
   builder: (yargs) =>
     yargs
       .options({

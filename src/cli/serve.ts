@@ -37,8 +37,6 @@ interface Arguments extends DecodingArguments {
 const mostAtOnce = 8;
 
 export const serveCommand: CommandModule<unknown, Arguments> = {
-  command: 'serve',
-  describe: 'Caption photos over HTTP, for a page and for programs',
   builder: (yargs) =>
     yargs
       .options({

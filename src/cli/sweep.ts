@@ -21,8 +21,6 @@ interface Arguments {
 }
 
 export const sweepCommand: CommandModule<unknown, Arguments> = {
-  command: 'sweep',
-  describe: 'Train a config with other settings, one run after another, and compare them',
   builder: (yargs) =>
     yargs
       .options({ config: { ...configOption, demandOption: true }, set: setOption })

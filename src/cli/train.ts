@@ -20,8 +20,6 @@ interface Arguments {
 }
 
 export const trainCommand: CommandModule<unknown, Arguments> = {
-  command: 'train',
-  describe: 'Train a captioner from a config, or go on with a run',
   builder: (yargs) =>
     yargs
       .option('config', configOption)
