@@ -64,6 +64,11 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./export.js')).exportCommand,
   },
   {
+    words: 'runs [dir]',
+    describe: 'List the runs on the disk',
+    load: async () => (await import('./runs.js')).runsCommand,
+  },
+  {
     words: 'gradcheck',
     describe: 'Compare analytic with numeric gradients in float64',
     load: async () => (await import('./gradcheck.js')).gradcheckCommand,

@@ -13,3 +13,9 @@ export const setOption = {
   defaultDescription: 'none',
   describe: 'Override a config key, KEY=VALUE with the value in YAML; may be repeated',
 } as const;
+
+export const jsonOption = {
+  type: 'boolean',
+  default: false,
+  describe: 'Print JSON for programs',
+} as const;

@@ -23,7 +23,8 @@ import { ownIdentity } from './process-identity.js';
 import { workerFile } from './worker-files.js';
 
 const beatInterval = 2000;
-const defaultPatience = 15_000;
+/** Milliseconds without a sign of life after which a holder counts as dead. */
+export const longestSilence = 15_000;
 const looks = 60;
 /** Rounds of a contest, each with a longer pause before it; together some ten seconds. */
 const mostRounds = 50;
@@ -43,7 +44,7 @@ export interface LockOptions {
  * @throws UserError naming the process that holds the folder
  */
 export async function acquireLock(folder: string, what: string, options: LockOptions = {}): Promise<Lock> {
-  const { waiting = () => {}, patience = defaultPatience, between = async () => {} } = options;
+  const { waiting = () => {}, patience = longestSilence, between = async () => {} } = options;
   const watched = new Map<string, Watched>();
   for (let round = 1; round <= mostRounds; round++) {
     const lock = new Lock(folder);

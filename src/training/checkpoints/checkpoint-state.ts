@@ -1,11 +1,11 @@
 /** What a checkpoint records beside the numbers. */
 import { z } from 'zod';
-import { NewerVersionError, UserError } from '../../errors.js';
+import { UserError } from '../../errors.js';
 import { extractorSchema } from '../../features/description.js';
 import { mostSteps } from '../../tensor/model-spec.js';
 import { stateOfRule, type UpdateRule } from '../../tensor/update-rules.js';
-import { version } from '../../version.js';
-import { formatVersion, metadataKeys } from './checkpoint-format.js';
+import { formatVersion } from './checkpoint-format.js';
+import { stateInThisFormat } from './older-formats.js';
 import { checkCaptioner } from './recorded-captioner.js';
 
 const count = z.int().min(0);
@@ -56,6 +56,9 @@ const stateSchema = z.object({
   }),
   /** The engine as it was chosen, so that a resumption can choose the same. */
   engineChoice: z.record(z.string(), z.unknown()),
+  /** Of the data, and the steps that a pass over the training captions takes; null where an older version wrote it. */
+  captions: z.object({ training: count, validation: count }).nullable().default(null),
+  stepsPerEpoch: size.nullable().default(null),
   /** Identifies the training data. */
   dataChecksum: z.string(),
   /** What made the image features; null where the data did not say it. */
@@ -96,67 +99,11 @@ export type CheckpointState = Readonly<z.infer<typeof stateSchema>>;
  * @throws UserError naming the file and its fault
  */
 export function readState(path: string, metadata: Readonly<Record<string, string>>): CheckpointState {
-  const text = Object.hasOwn(metadata, metadataKeys.state) ? metadata[metadataKeys.state] : undefined;
-  if (text === undefined) throw new UserError(`${path} is not a checkpoint of recap: it has no training state.`);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new UserError(`${path} is damaged: its training state is not JSON.`);
-  }
-  const parsed = stateSchema.safeParse(inThisFormat(path, json));
+  const parsed = stateSchema.safeParse(stateInThisFormat(path, metadata));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new UserError(`${path} has an unfit training state: ${issue?.path.join('.')}: ${issue?.message}.`);
   }
   checkCaptioner(path, parsed.data.model);
   return parsed.data;
-}
-
-/** What format 1 said, in the words of this format; anything else that is no older format is refused. */
-function inThisFormat(path: string, json: unknown): unknown {
-  const state = (typeof json === 'object' && json !== null ? json : {}) as Readonly<Record<string, unknown>>;
-  const found = state.formatVersion;
-  if (found === formatVersion) return withBestValidation(state);
-  if (found === 1) return fromFormat1(state);
-  if (typeof found === 'number' && Number.isInteger(found) && found > formatVersion) {
-    const writer = typeof state.recapVersion === 'string' ? `recap ${state.recapVersion}` : 'a newer version of recap';
-    throw new NewerVersionError(
-      `${path} was written by ${writer} in checkpoint format ${found}; this is recap ${version}, which reads formats 1 ` +
-        `to ${formatVersion}. Use the version that wrote it, or a newer one.`,
-    );
-  }
-  throw new UserError(
-    `${path} has checkpoint format ${JSON.stringify(found)}, this version of recap reads formats 1 to ${formatVersion}.`,
-  );
-}
-
-/** Before validations could be scored, the best one was known by its loss alone. */
-function withBestValidation({ bestValidationLoss, ...state }: Readonly<Record<string, unknown>>): unknown {
-  return bestValidationLoss === undefined ? state : { ...state, bestValidation: bestValidationLoss };
-}
-
-/** Format 1 was written by recap 0.1.0, which had one captioner, Adam and no arithmetic version. */
-function fromFormat1(state: Readonly<Record<string, unknown>>): unknown {
-  const { bestValidationLoss, ...others } = state;
-  const { step, validationLoss, model } = others;
-  const isBest = validationLoss !== null && validationLoss === bestValidationLoss;
-  const { cell, wordDim, hiddenDim, featureDim, vocabSize, steps } = (model ?? {}) as Readonly<Record<string, unknown>>;
-  return {
-    ...others,
-    bestValidation: bestValidationLoss,
-    formatVersion,
-    model: {
-      family: 'captioner',
-      options: { cell, layers: 1, residual: false, wordDim, hiddenDim },
-      dimensions: { inputs: { features: featureDim }, vocabSize, steps },
-    },
-    rule: 'adam',
-    recapVersion: '0.1.0',
-    arithmeticVersion: 1,
-    bestStep: isBest ? step : null,
-    epochSums: null,
-    plateaus: { best: null, waited: 0, count: 0 },
-    earlyStopping: { best: null, waited: 0 },
-  };
 }

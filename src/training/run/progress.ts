@@ -194,6 +194,8 @@ export function trainingState(
     shards,
     engine: { ...engine.description, notes: [...engine.description.notes] },
     engineChoice: { ...engine.choice },
+    captions: { training: dataset.train.count, validation: dataset.val.count },
+    stepsPerEpoch,
     dataChecksum: dataset.checksum,
     extractor: dataset.extractor,
     wordVectorsChecksum,

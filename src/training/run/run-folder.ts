@@ -1,19 +1,16 @@
 /** The folder of one run: its config, its metrics, its checkpoints, and the lock that gives it to one process. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { removeLeftovers, removeQuietly, writeFileAtomically } from '../../files/atomic-file.js';
 import { acquireLock, type Lock, type LockOptions } from '../../files/lock.js';
 import { isLockName, makerOf } from '../../files/lock-file.js';
 import { isFolder, makeFolder, removeIfEmpty } from '../../files/make-folder.js';
-import { readRegularFile } from '../../files/regular-file.js';
 import { shellWord } from '../../shell-word.js';
 import type { Checkpoint } from '../checkpoints/checkpoint.js';
 import { hasCheckpoints, newestWholeCheckpoint } from '../checkpoints/checkpoint-folder.js';
-
-/** The first line of a run's config.yaml: tells its checkpoints from those of other runs. */
-const runLine = /^# recap run ([0-9a-f-]{36})\r?\n/;
+import { filesOf, readRunConfig, refuseForeignConfig, refuseUnreachable, runIdOf } from './run-files.js';
 
 /** Where a new run goes: into this folder, or into the first of these that is not there yet. */
 export type RunPlace = { readonly dir: string } | { readonly firstFreeOf: Iterable<string> };
@@ -103,7 +100,7 @@ export class RunFolder {
 
   /** The resolved config, as YAML. */
   readConfig(): string {
-    return readText(this.configPath).replace(runLine, '');
+    return readRunConfig(this.configPath);
   }
 
   /** Replaces the config, for what a resumption changes. */
@@ -211,14 +208,6 @@ export function* defaultRunFolders(configPath: string, now = new Date(), root = 
   for (let n = 2; ; n++) yield `${name}-${n}`;
 }
 
-function filesOf(dir: string) {
-  return {
-    config: join(dir, 'config.yaml'),
-    metrics: join(dir, 'metrics.jsonl'),
-    checkpoints: join(dir, 'checkpoints'),
-  };
-}
-
 /** Makes the first folder of these that is not there yet; of several processes at this, each makes another one. */
 function claimFirstFree(names: Iterable<string>, undo: (() => void)[]): string {
   for (const dir of names) {
@@ -259,37 +248,7 @@ async function lockFolder(dir: string, options: LockOptions): Promise<Lock> {
   }
 }
 
-/** A `checkpoints` that cannot be listed must not pass for one that is empty. */
-function refuseUnreachable(checkpoints: string): void {
-  if (lstatSync(checkpoints, { throwIfNoEntry: false }) === undefined || isFolder(checkpoints)) return;
-  if (!lstatSync(checkpoints).isSymbolicLink())
-    throw new UserError(`${checkpoints} is not a folder. Remove or mend it.`);
-  throw new UserError(
-    `${checkpoints} is a link to ${readlinkSync(checkpoints)}, and no folder is there. Mount its disk, or mend the link.`,
-  );
-}
-
-/** @returns the id of the run whose config it is */
-function refuseForeignConfig(config: string): string {
-  if (!existsSync(config)) throw new UserError(`${dirname(config)} is not a run: it has no config.yaml.`);
-  const runId = runIdOf(config);
-  if (runId !== undefined) return runId;
-  throw new UserError(`${config} is not a run's: its first line should be "# recap run …", with the run's id.`);
-}
-
-function runIdOf(config: string): string | undefined {
-  return runLine.exec(readText(config))?.[1];
-}
-
 /** Milliseconds; NaN, which equals nothing, where there is no such file. */
 function writtenAt(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN;
-}
-
-function readText(path: string): string {
-  try {
-    return readRegularFile(path).toString('utf8');
-  } catch (error) {
-    throw new UserError(`${path} cannot be read: ${(error as Error).message}`);
-  }
 }

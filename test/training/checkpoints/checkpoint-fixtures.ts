@@ -64,6 +64,8 @@ export function trainingState(
       detail: '',
       notes: ['n'],
     },
+    captions: { training: 6, validation: 2 },
+    stepsPerEpoch: 20,
     dataChecksum: 'abc',
     extractor: null,
     wordVectorsChecksum: null,
