@@ -69,6 +69,16 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./runs.js')).runsCommand,
   },
   {
+    words: 'show <run>',
+    describe: 'Show one run in full',
+    load: async () => (await import('./show.js')).showCommand,
+  },
+  {
+    words: 'diff <runs..>',
+    describe: 'Show where the configs of runs differ',
+    load: async () => (await import('./diff.js')).diffCommand,
+  },
+  {
     words: 'gradcheck',
     describe: 'Compare analytic with numeric gradients in float64',
     load: async () => (await import('./gradcheck.js')).gradcheckCommand,

@@ -55,7 +55,7 @@ function optionsInForce(): string[] {
 }
 
 /** Options that may stand several times, and the words that are none. */
-const repeatable: readonly string[] = ['set', 'checkpoint', 'photos', 'captions', 'images', 'list', '_'];
+const repeatable: readonly string[] = ['set', 'checkpoint', 'photos', 'captions', 'images', 'list', 'runs', '_'];
 
 /** What yargs lets pass: one value given twice, which it turns into a list, and a number that is none. */
 function refuseMalformed(argv: Record<string, unknown>): true {

@@ -32,6 +32,14 @@ export function resolveConfig(file: string, sets: readonly string[] = []): Confi
 }
 
 /**
+ * As `resolveConfig`, also of a config that names no data, since a program brought them along.
+ * @throws UserError
+ */
+export function resolveRunConfig(file: string): Config {
+  return parseRunConfig(readText(file), file, []);
+}
+
+/**
  * @param name what messages call the text
  * @throws UserError
  */

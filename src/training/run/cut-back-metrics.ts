@@ -1,15 +1,11 @@
 /** What happens to the log of a run that goes on: it is cut back to the checkpoint, or set aside where there is none. */
-import { closeSync, existsSync, fstatSync, readSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, renameSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { UserError } from '../../errors.js';
 import { AtomicFile } from '../../files/atomic-file.js';
-import { NotAFileError, openRegularFile } from '../../files/regular-file.js';
+import { openRegularFile } from '../../files/regular-file.js';
+import { cannot, chunkBytes, type Line, linesOf, readChunk } from './log-lines.js';
 import { StepSet } from './step-set.js';
-
-const chunkBytes = 2 ** 20;
-/** A longer line is no record. */
-const longestLine = 16 * 2 ** 20;
-const newline = 0x0a;
 
 /** What was found of a log. */
 export interface CutBack {
@@ -73,53 +69,6 @@ function freeName(path: string): string {
   for (let n = 1; ; n++) {
     const name = path.replace(/(\.\w+)?$/, (extension) => `-${n}${extension}`);
     if (!existsSync(name)) return name;
-  }
-}
-
-function cannot(what: string, path: string, error: unknown): UserError {
-  const reason = error instanceof NotAFileError ? `${error.message}.` : (error as Error).message;
-  return new UserError(`${path} cannot be ${what}: ${reason}`);
-}
-
-interface Line {
-  readonly begin: number;
-  readonly end: number;
-  /** With its newline; null where it is too long, or the last one and cut short. */
-  readonly text: Buffer | null;
-}
-
-/** The lines of a file, one at a time; what lies beyond its size at the start is not read. */
-function* linesOf(path: string, file: number): Generator<Line, void, void> {
-  const size = fstatSync(file).size;
-  const chunk = Buffer.alloc(chunkBytes);
-  /** The beginning of a line whose end has not been read yet. */
-  let parts: Buffer[] = [];
-  let begin = 0;
-  for (let at = 0; at < size; ) {
-    const read = readChunk(path, file, chunk, at);
-    if (read === 0) break;
-    let from = 0;
-    for (let to = chunk.indexOf(newline) + 1; to > 0 && to <= read; to = chunk.indexOf(newline, from) + 1) {
-      const end = at + to;
-      const text = end - begin > longestLine ? null : Buffer.concat([...parts, chunk.subarray(from, to)]);
-      yield { begin, end, text };
-      parts = [];
-      begin = end;
-      from = to;
-    }
-    at += read;
-    if (at - begin > longestLine) parts = [];
-    else if (from < read) parts.push(Buffer.from(chunk.subarray(from, read)));
-  }
-  // The last line of a log ends in a newline unless its writing was interrupted.
-  if (begin < size) yield { begin, end: size, text: null };
-}
-
-function readChunk(path: string, file: number, chunk: Buffer, at: number): number {
-  try {
-    return readSync(file, chunk, 0, chunk.length, at);
-  } catch (error) {
-    throw cannot('read', path, error);
   }
 }
 

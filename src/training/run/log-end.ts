@@ -1,5 +1,6 @@
 /** The last records of metrics.jsonl, whose size does not matter. */
 import { readEnd } from '../../files/file-ends.js';
+import { recordIn } from './log-lines.js';
 
 export interface LogEnd {
   /** Of the last training step; null where none is near the end. */
@@ -46,14 +47,4 @@ function lastStepIn(text: string): LogEnd {
     return { step: record.step, loss: typeof record.loss === 'number' ? record.loss : null, nonFinite };
   }
   return { ...empty, nonFinite };
-}
-
-/** Null for what is no record, such as a line that begins before what was read. */
-function recordIn(line: string): Record<string, unknown> | null {
-  try {
-    const record: unknown = JSON.parse(line);
-    return typeof record === 'object' && record !== null ? (record as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
 }

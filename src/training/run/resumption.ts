@@ -24,7 +24,7 @@ const changeableKeys = [
 ] as const;
 
 /** Those among them that a run's steps or its end depend on after all, and what depends on them. */
-function fixedKeys({ train }: Config): ReadonlyMap<string, string> {
+export function fixedKeys({ train }: Config): ReadonlyMap<string, string> {
   const { schedule, earlyStopping } = train;
   const fixed = new Map<string, string>();
   if ('steps' in schedule && schedule.steps === null) {

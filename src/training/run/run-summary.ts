@@ -73,6 +73,7 @@ export async function summaryOf(dir: string): Promise<RunSummary> {
     return 'dead';
   })();
   notes.push(...unreadable);
+  if (state === 'finished' && lastStep !== null && found!.step < lastStep) notes.push('stopped early');
   if (state === 'dead') notes.push(deathOf(found, log.step));
   if (state !== 'running' && log.nonFinite !== null) notes.push(log.nonFinite);
   return {
