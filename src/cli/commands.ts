@@ -79,6 +79,11 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./diff.js')).diffCommand,
   },
   {
+    words: 'prune [dir]',
+    describe: 'Delete what of runs nobody needs any more, after a dry run',
+    load: async () => (await import('./prune.js')).pruneCommand,
+  },
+  {
     words: 'gradcheck',
     describe: 'Compare analytic with numeric gradients in float64',
     load: async () => (await import('./gradcheck.js')).gradcheckCommand,

@@ -186,3 +186,40 @@ export function newestCheckpointsOfRun(dir: string, count: number, onBad: OnBad)
     `${dir} holds ${found.length} whole checkpoints, not ${count}. Ask for fewer, or train with a larger checkpoint.keep.`,
   );
 }
+
+/** Steps of the checkpoints that a run wrote, ascending. A file that cannot be read is nobody's. */
+export function ownSteps(folder: string, runId: string): number[] {
+  return checkpointSteps(folder).filter((step) => stateOrNull(join(folder, checkpointName(step)))?.runId === runId);
+}
+
+/**
+ * Steps of a run's checkpoints that are needed neither to go on nor to caption: all before the newest whole one, but for
+ * the best one where no other file has it.
+ *
+ * @param onBad told of checkpoints that are not whole, and where all are kept because the best one is lost
+ */
+export function superfluousSteps(folder: string, runId: string, onBad: OnBad): number[] {
+  const own = ownSteps(folder, runId);
+  if (own.length < 2) return [];
+  const newest = firstOf([...own].reverse(), (step) => readWhole(join(folder, checkpointName(step)), runId, onBad));
+  if (!newest) return [];
+  const { state } = newest;
+  const older = own.filter((step) => step < state.step);
+  if (state.bestValidation === null) return older;
+  const path = join(folder, bestName);
+  const best = existsSync(path) ? readWhole(path, runId, onBad) : null;
+  // One that is newer than the newest other one is better than what that knows of.
+  if (best && (best.state.step > state.step || isBestOf(state, best.state))) return older;
+  const bySteps = bestBySteps(folder, state, onBad);
+  if (bySteps) return older.filter((step) => step !== bySteps.state.step);
+  onBad(path, `${path} does not hold the best state of the run, and no other checkpoint does, so that all are kept.`);
+  return [];
+}
+
+function firstOf<T, R>(values: readonly T[], find: (value: T) => R | null): R | null {
+  for (const value of values) {
+    const found = find(value);
+    if (found !== null) return found;
+  }
+  return null;
+}

@@ -11,7 +11,7 @@ import { version } from '../../version.js';
 import { arithmeticVersion } from './arithmetic-version.js';
 import type { CheckpointState } from './checkpoint.js';
 import type { CheckpointJob, JobResult } from './checkpoint-file.js';
-import { checkpointSteps, stateOrNull } from './checkpoint-folder.js';
+import { ownSteps } from './checkpoint-folder.js';
 import {
   averagePrefix,
   bestName,
@@ -238,11 +238,6 @@ export class CheckpointWriter {
   private superfluousAfter(save: Save): number[] {
     return save.kind === 'best' ? [] : this.ownAfter(save).slice(0, -this.options.keep);
   }
-}
-
-/** A file that cannot be read is nobody's and stays. */
-function ownSteps(folder: string, runId: string): number[] {
-  return checkpointSteps(folder).filter((step) => stateOrNull(join(folder, checkpointName(step)))?.runId === runId);
 }
 
 function snapshotBytes(memory: SharedMemory): number {

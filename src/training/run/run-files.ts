@@ -3,6 +3,7 @@ import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { readStart } from '../../files/file-ends.js';
+import { isLockName } from '../../files/lock-file.js';
 import { isFolder } from '../../files/make-folder.js';
 import { readRegularFile } from '../../files/regular-file.js';
 
@@ -16,6 +17,22 @@ export function filesOf(dir: string) {
     metrics: join(dir, 'metrics.jsonl'),
     checkpoints: join(dir, 'checkpoints'),
   };
+}
+
+const checkpointFile = /^checkpoints[\\/](best|step-\d+)\.safetensors$/;
+const otherFile =
+  /^(config\.yaml|metrics(-\d+)?\.jsonl|images[\\/]val-\d+\.\w+|tensorboard[\\/]events\.out\.tfevents\.[^\\/]+)$/;
+const leftover = /\.tmp-\d+$/;
+
+/** Whether recap gives a file such a name; `path` is relative to the run's folder. */
+export function isRunFile(path: string): boolean {
+  const finalName = path.replace(leftover, '');
+  return checkpointFile.test(finalName) || otherFile.test(finalName) || isLockName(finalName);
+}
+
+/** Whether it is what a process that was killed left half-written. */
+export function isLeftover(path: string): boolean {
+  return leftover.test(path) && isRunFile(path);
 }
 
 /**

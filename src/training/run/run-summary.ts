@@ -27,6 +27,8 @@ export interface RunSummary {
   readonly lastStep: number | null;
   /** Of the newest checkpoint; null where there is none. */
   readonly checkpointStep: number | null;
+  /** Whether it came to its first validation; null where it is not known, and where there is to be none. */
+  readonly isValidated: boolean | null;
   readonly best: { readonly metric: string; readonly value: number; readonly step: number | null } | null;
   /** Of the last minibatch in the log; null where there is none, or it was not finite. */
   readonly loss: number | null;
@@ -37,8 +39,12 @@ export interface RunSummary {
   readonly notes: readonly string[];
 }
 
-/** What is found in a folder that is, or looks like, a run's; nothing in it makes this fail. */
-export async function summaryOf(dir: string): Promise<RunSummary> {
+/**
+ * What is found in a folder that is, or looks like, a run's; nothing in it makes this fail.
+ *
+ * @param ownLock the name of a lock of the caller's own, which does not make it a running one
+ */
+export async function summaryOf(dir: string, ownLock = ''): Promise<RunSummary> {
   const notes: string[] = [];
   const noting = <T>(otherwise: T, read: () => T): T => {
     try {
@@ -52,17 +58,17 @@ export async function summaryOf(dir: string): Promise<RunSummary> {
   const { bytes, writtenAt } = noting({ bytes: 0, writtenAt: 0 }, () => extentOf(dir));
   const runId = noting(null, () => refuseForeignConfig(files.config));
   noting(undefined, () => refuseUnreachable(files.checkpoints));
-  const none = { step: 0, lastStep: null, checkpointStep: null, best: null, loss: null };
+  const none = { step: 0, lastStep: null, checkpointStep: null, isValidated: null, best: null, loss: null };
   if (notes.length > 0) return { dir, runId, state: 'broken', ...none, writtenAt, bytes, notes };
 
   const log = noting({ step: null, loss: null, nonFinite: null }, () => readLogEnd(files.metrics));
   const { newest, best, unreadable } = noting(noCheckpoints, () => briefsOf(files.checkpoints, runId!));
   const plan = await planOf(files.config, newest);
   if (typeof plan === 'string') notes.push(plan);
-  const { epochs, metric } = typeof plan === 'string' ? noPlan : plan;
+  const { epochs, metric, validatedEvery } = typeof plan === 'string' ? noPlan : plan;
   const perEpoch = stepsPerEpoch(newest?.brief ?? null, best?.brief ?? null);
   const lastStep = perEpoch === null || epochs === null ? null : perEpoch * epochs;
-  const holder = noting('none' as const, () => holderOf(dir));
+  const holder = noting('none' as const, () => holderOf(dir, ownLock));
   const hasEnded = newest !== null && typeof plan !== 'string' && isFinished(newest.brief, plan, perEpoch);
   const found = newest?.brief ?? null;
   const state = ((): RunState => {
@@ -83,6 +89,7 @@ export async function summaryOf(dir: string): Promise<RunSummary> {
     step: Math.max(log.step ?? 0, found?.step ?? 0),
     lastStep,
     checkpointStep: found?.step ?? null,
+    isValidated: validatedEvery === 0 || found?.validationCaptions === 0 ? null : (found?.validatedEpoch ?? 0) > 0,
     best: found === null || found.bestValidation === null ? null : bestOf(found, metric),
     loss: log.loss,
     writtenAt,
