@@ -98,6 +98,11 @@ export const commands: readonly Command[] = [
     describe: 'Print engines, threads and versions of this machine',
     load: async () => (await import('./info.js')).infoCommand,
   },
+  {
+    words: 'completion <shell>',
+    describe: 'Print the script by which bash, zsh or fish completes command lines',
+    load: async () => (await import('./completion.js')).completionCommand,
+  },
 ];
 
 export function nameOf({ words }: Command): string {
