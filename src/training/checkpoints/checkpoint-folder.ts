@@ -208,8 +208,8 @@ export function superfluousSteps(folder: string, runId: string, onBad: OnBad): n
   if (state.bestValidation === null) return older;
   const path = join(folder, bestName);
   const best = existsSync(path) ? readWhole(path, runId, onBad) : null;
-  // One that is newer than the newest other one is better than what that knows of.
-  if (best && (best.state.step > state.step || isBestOf(state, best.state))) return older;
+  // One of the same step or a later one is better than what that state knows of.
+  if (best && (best.state.step >= state.step || isBestOf(state, best.state))) return older;
   const bySteps = bestBySteps(folder, state, onBad);
   if (bySteps) return older.filter((step) => step !== bySteps.state.step);
   onBad(path, `${path} does not hold the best state of the run, and no other checkpoint does, so that all are kept.`);

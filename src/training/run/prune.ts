@@ -3,7 +3,7 @@
  * deleted that something kept depends on, and of a whole run the config goes last.
  */
 import { lstatSync, unlinkSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { syncFolder } from '../../files/atomic-file.js';
 import { contentsOf, type FolderEntry } from '../../files/folder-contents.js';
@@ -11,7 +11,7 @@ import { acquireLock } from '../../files/lock.js';
 import { removeIfEmpty } from '../../files/make-folder.js';
 import { superfluousSteps } from '../checkpoints/checkpoint-folder.js';
 import { checkpointName } from '../checkpoints/checkpoint-format.js';
-import { filesOf, isLeftover, isRunFile } from './run-files.js';
+import { filesOf, isLeftover, isRunFile, runSubfolders } from './run-files.js';
 import { type RunSummary, summaryOf } from './run-summary.js';
 
 export interface PruneOptions {
@@ -97,11 +97,7 @@ export async function prune(
     lock.release();
   }
   if (pruning.whole) {
-    for (const folder of new Set(pruning.files.map(({ path }) => dirname(path)))) {
-      if (folder !== dir) removeIfEmpty(folder);
-    }
-    removeIfEmpty(filesOf(dir).checkpoints);
-    removeIfEmpty(dir);
+    for (const folder of [...runSubfolders.map((name) => join(dir, name)), dir]) removeIfEmpty(folder);
   }
   return pruning;
 }

@@ -19,6 +19,9 @@ export function filesOf(dir: string) {
   };
 }
 
+/** The folders in a run's folder. */
+export const runSubfolders = ['checkpoints', 'images', 'tensorboard'] as const;
+
 const checkpointFile = /^checkpoints[\\/](best|step-\d+)\.safetensors$/;
 const otherFile =
   /^(config\.yaml|metrics(-\d+)?\.jsonl|images[\\/]val-\d+\.\w+|tensorboard[\\/]events\.out\.tfevents\.[^\\/]+)$/;

@@ -179,7 +179,7 @@ const noPlan: Plan = { epochs: null, metric: 'loss', patience: null, validatedEv
  * @returns or why it cannot be read
  */
 async function planOf(config: string, newest: Found | null): Promise<Plan | string> {
-  if (newest && newest.writtenAt >= statSync(config).mtimeMs) return planIn(newest.brief.config);
+  if (newest && newest.writtenAt > statSync(config).mtimeMs) return planIn(newest.brief.config);
   try {
     const { parse } = await import('yaml');
     return planIn(parse(readRunConfig(config), { maxAliasCount: 0, logLevel: 'error' }));
