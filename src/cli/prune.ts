@@ -65,10 +65,9 @@ async function run({ dir, older, unvalidated, yes, json }: Arguments): Promise<v
   if (!some) screen.print(`Nothing of ${runs.length === 1 ? '1 run' : `${runs.length} runs`} can be deleted.`);
   else if (yes) screen.print(`Deleted: ${totalWords(prunings)}.`);
   else {
-    screen.print(`Nothing is deleted yet. These ${totalWords(prunings)}, are deleted by`);
-    screen.print(
-      `  ${['npx recap prune', shellWord(dir), ...(older ? ['--older', older] : []), ...(unvalidated ? ['--unvalidated'] : []), '--yes'].join(' ')}`,
-    );
+    screen.print(`Nothing is deleted yet: ${totalWords(prunings)}. Delete that with`);
+    const narrowed = [...(older === undefined ? [] : ['--older', older]), ...(unvalidated ? ['--unvalidated'] : [])];
+    screen.print(`  ${['npx recap prune', shellWord(dir), ...narrowed, '--yes'].join(' ')}`);
   }
 }
 

@@ -5,6 +5,7 @@ import { UserError } from '../errors.js';
 import { isFolder } from '../files/make-folder.js';
 import { sheetLines, sheetRecord } from '../report/run-sheet.js';
 import { Screen } from '../report/screen.js';
+import { shellWord } from '../shell-word.js';
 import { detailsOf } from '../training/run/run-details.js';
 import { filesOf } from '../training/run/run-files.js';
 import { jsonOption } from './options.js';
@@ -25,7 +26,7 @@ export const showCommand: CommandModule<unknown, Arguments> = {
     const { config, metrics, checkpoints } = filesOf(run);
     if (![config, metrics, checkpoints].some((path) => existsSync(path))) {
       throw new UserError(
-        `${run} is not a run: it has neither config.yaml nor metrics.jsonl. \`recap runs ${run}\` lists those in it.`,
+        `${run} is not a run: it has neither config.yaml nor metrics.jsonl. \`recap runs ${shellWord(run)}\` lists those in it.`,
       );
     }
     const details = await detailsOf(run);

@@ -135,7 +135,9 @@ describe('recap prune', () => {
     const old = join(root, 'done', 'checkpoints', 'step-0.safetensors');
     const dry = recap(['prune', root]);
     expect(dry).toMatchObject({ status: 0, stderr: '' });
-    expect(dry.stdout).toMatch(/^ *\d+(\.\d)? KB {2}.*\/step-0\.safetensors\nNothing is deleted yet\. /);
+    expect(dry.stdout).toMatch(
+      /^ *\d+(\.\d)? KB {2}.*\/step-0\.safetensors\nNothing is deleted yet: 1 file of 1 run, /,
+    );
     expect(dry.stdout).toContain(`\n  npx recap prune '${root}' --yes\n`);
     expect(jsonLines(recap(['prune', root, '--json']).stdout)).toMatchObject([
       { run: join(root, 'done'), deleted: false, whole: false, files: [{ path: old }], notes: [] },
