@@ -63,13 +63,12 @@ export async function summaryOf(dir: string, ownLock = ''): Promise<RunSummary> 
 
   const log = noting({ step: null, loss: null, nonFinite: null }, () => readLogEnd(files.metrics));
   const { newest, best, unreadable } = noting(noCheckpoints, () => briefsOf(files.checkpoints, runId!));
-  const plan = await planOf(files.config, newest);
-  if (typeof plan === 'string') notes.push(plan);
-  const { epochs, metric, validatedEvery } = typeof plan === 'string' ? noPlan : plan;
+  const plan = await planOf(files.config, newest, (fault) => notes.push(fault));
+  const { epochs, metric, validatedEvery } = plan;
   const perEpoch = stepsPerEpoch(newest?.brief ?? null, best?.brief ?? null);
   const lastStep = perEpoch === null || epochs === null ? null : perEpoch * epochs;
   const holder = noting('none' as const, () => holderOf(dir, ownLock));
-  const hasEnded = newest !== null && typeof plan !== 'string' && isFinished(newest.brief, plan, perEpoch);
+  const hasEnded = newest !== null && isFinished(newest.brief, plan, perEpoch);
   const found = newest?.brief ?? null;
   const state = ((): RunState => {
     if (holder === 'alive') return 'running';
@@ -171,20 +170,20 @@ interface Plan {
   readonly validatedEvery: number;
 }
 
+/** Nothing is finished by it. */
 const noPlan: Plan = { epochs: null, metric: 'loss', patience: null, validatedEvery: 0 };
 
-/**
- * By the newest checkpoint, or by config.yaml where that was written later, as when a run went on.
- *
- * @returns or why it cannot be read
- */
-async function planOf(config: string, newest: Found | null): Promise<Plan | string> {
-  if (newest && newest.writtenAt > statSync(config).mtimeMs) return planIn(newest.brief.config);
+/** By the newest checkpoint, or by config.yaml where that was written later, as when a run went on. */
+async function planOf(config: string, newest: Found | null, onFault: (fault: string) => void): Promise<Plan> {
+  const configAt = statSync(config, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (newest && newest.writtenAt > configAt) return planIn(newest.brief.config);
   try {
     const { parse } = await import('yaml');
     return planIn(parse(readRunConfig(config), { maxAliasCount: 0, logLevel: 'error' }));
   } catch (error) {
-    return `${config} is not valid YAML: ${(error as Error).message.split('\n')[0]!.replace(/:$/, '')}`;
+    const why = (error as Error).message.split('\n')[0]!.replace(/:$/, '');
+    onFault(error instanceof UserError ? why : `${config} is not valid YAML: ${why}`);
+    return noPlan;
   }
 }
 
@@ -214,7 +213,11 @@ function stepsPerEpoch(newest: CheckpointBrief | null, best: CheckpointBrief | n
 }
 
 /** As `isComplete` of a trainer: no step is left, and no validation. */
-function isFinished(brief: CheckpointBrief, { epochs, patience, validatedEvery }: Plan, perEpoch: number | null) {
+function isFinished(
+  brief: CheckpointBrief,
+  { epochs, patience, validatedEvery }: Plan,
+  perEpoch: number | null,
+): boolean {
   if (patience !== null && brief.waited >= patience) return true;
   if (perEpoch === null || epochs === null || brief.step < perEpoch * epochs) return false;
   const epoch = brief.step / perEpoch;
