@@ -1,5 +1,4 @@
 /** `recap serve`: captions photos over HTTP, for a page and for programs. */
-import { isIP } from 'node:net';
 import type { CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { decodingOf } from '../model/decoding/decoding.js';
@@ -18,6 +17,7 @@ import {
   searchWanted,
 } from './decoding-options.js';
 import { reportError } from './errors.js';
+import { aborted, listeningOptions, portNumber, warnOfOthers } from './listening-options.js';
 import { setOption } from './options.js';
 import { outliveOutput } from './output.js';
 import { watchSignals } from './signals.js';
@@ -42,13 +42,7 @@ export const serveCommand: CommandModule<unknown, Arguments> = {
       .options({
         ...decodingOptions,
         ...networkOptions,
-        host: {
-          type: 'string',
-          requiresArg: true,
-          default: '127.0.0.1',
-          describe: 'Address to listen at; any but this one lets others in',
-        },
-        port: { type: 'number', requiresArg: true, default: 8231, describe: 'Port; 0 for any that is free' },
+        ...listeningOptions(8231),
         queue: {
           type: 'number',
           requiresArg: true,
@@ -98,32 +92,11 @@ async function serve(words: Arguments): Promise<void> {
     const server = await PhotoServer.listen(captioner, { host, port, queue, rate, atOnce, title, onError });
     isListening = true;
     for (const line of [...lines, ...engineLines(captioner.engine)]) warn(line);
-    if (!isLoopback(host)) {
-      warn(
-        `warning: everyone who can reach this machine at ${host} can use this server: it asks for no password, and photos ` +
-          'travel unencrypted. Ctrl-C ends it.',
-      );
-    }
+    warnOfOthers(host, 'photos travel', warn);
     screen.print(`Listening at ${server.url}`);
     await aborted(stop);
     await server.stop();
   } finally {
     await captioner.close();
   }
-}
-
-function portNumber(port: number): number {
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  throw new UserError(`--port: found ${port}, expected a whole number from 0 to 65535.`);
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

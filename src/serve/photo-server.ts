@@ -1,17 +1,25 @@
 /** Photos over HTTP: one page, one endpoint that answers in JSON, and what those who watch over it ask. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { UserError } from '../errors.js';
 import { pictureOf } from '../features/decoding.js';
+import {
+  beginAnswer,
+  Refusal,
+  refuseForeign,
+  refuseMethod,
+  send,
+  sendJson,
+  sendRefusal,
+  wantedBy,
+} from '../http/answers.js';
+import { listen, stopListening } from '../http/listen.js';
+import { RequestRate } from '../http/request-rate.js';
 import { squareSide } from '../report/attention-page.js';
 import { jpegAddress } from '../report/html.js';
 import type { CaptionLooks } from '../training/loop/caption-photos.js';
 import { ServerMetrics } from './metrics.js';
-import { foreignness } from './origin.js';
 import { photoPage, type ServedPage } from './page.js';
 import { type CaptionsPhotos, PhotoQueue } from './photo-queue.js';
 import { readBody } from './request-body.js';
-import { RequestRate } from './request-rate.js';
 
 export interface ServerOptions {
   readonly host: string;
@@ -33,24 +41,6 @@ export interface ServerOptions {
 export const largestPhoto = 32 << 20;
 /** Milliseconds in which a request has to be here whole. */
 const requestTimeout = 60_000;
-
-/** What is answered in place of captions. */
-class Refusal extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-    readonly headers: Readonly<Record<string, string>> = {},
-  ) {
-    super(message);
-  }
-}
-
-const everywhere = {
-  'Cache-Control': 'no-store',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
-} as const;
 
 export class PhotoServer {
   /** Of the page. */
@@ -79,15 +69,7 @@ export class PhotoServer {
     const http = createServer({ requestTimeout, headersTimeout: 10_000, maxHeaderSize: 16 << 10 });
     const server = new PhotoServer(captioner, options, http);
     http.on('request', (request, response) => void server.answer(request, response));
-    const { host, port } = options;
-    await new Promise<void>((resolve, reject) => {
-      http.once('error', ({ code }: NodeJS.ErrnoException) => {
-        const why = code === 'EADDRINUSE' ? 'another program listens there' : `it cannot be listened at (${code})`;
-        reject(new UserError(`${host} port ${port}: ${why}. Choose by --host and --port.`));
-      });
-      http.listen(port, host, resolve);
-    });
-    server.url = addressOf(http);
+    server.url = await listen(http, options.host, options.port);
     return server;
   }
 
@@ -100,40 +82,29 @@ export class PhotoServer {
       });
     }
     await this.queue.idle();
-    await new Promise<void>((resolve) => {
-      this.server.close(() => resolve());
-      this.server.closeAllConnections();
-    });
+    await stopListening(this.server);
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = wantedBy(request);
-    // Those who are gone are told nothing.
-    request.on('error', () => {});
-    response.on('error', () => {});
-    for (const [name, value] of Object.entries(everywhere)) response.setHeader(name, value);
+    beginAnswer(request, response);
     const isPhoto = pathname === '/caption' && request.method === 'POST';
     try {
-      const foreign = foreignness(request.headers.host, request.headers.origin, [this.options.host.toLowerCase()]);
-      if (foreign !== null) throw new Refusal(403, foreign);
+      refuseForeign(request, this.options.host);
       if (isPhoto) sendJson(response, 200, await this.caption(request, response, searchParams.has('attention')));
       else this.answerOther(request, response, pathname);
     } catch (error) {
       const refusal = error instanceof Refusal ? error : new Refusal(500, 'The photo could not be captioned.');
       if (refusal !== error && request.errored === null) this.options.onError(error);
-      for (const [name, value] of Object.entries(refusal.headers)) response.setHeader(name, value);
-      sendJson(response, refusal.status, { error: refusal.message });
+      sendRefusal(response, refusal);
     } finally {
       if (isPhoto && !response.destroyed) this.metrics.answered(response.statusCode);
     }
   }
 
   private answerOther(request: IncomingMessage, response: ServerResponse, pathname: string): void {
-    const allowed = pathname === '/caption' ? 'POST' : 'GET, HEAD';
     if (!['/', '/healthz', '/metrics', '/caption'].includes(pathname)) throw new Refusal(404, 'There is no such page.');
-    if (!allowed.split(', ').includes(request.method!)) {
-      throw new Refusal(405, `${pathname} takes ${allowed}.`, { Allow: allowed });
-    }
+    refuseMethod(request, pathname, pathname === '/caption' ? 'POST' : 'GET, HEAD');
     if (pathname === '/healthz') {
       if (this.isStopping) throw stopping();
       sendJson(response, 200, { status: 'ok' });
@@ -187,30 +158,10 @@ function stopping(): Refusal {
   return new Refusal(503, 'The server is stopping.', { Connection: 'close' });
 }
 
-function addressOf(server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`;
-}
-
-/** Of whatever stands in a request line. */
-function wantedBy({ url = '' }: IncomingMessage): URL {
-  const here = 'http://localhost';
-  return URL.canParse(url, here) ? new URL(url, here) : new URL('/unreadable', here);
-}
-
 /** What the page draws. */
 async function attentionOf({ pixels, size, words, weights }: CaptionLooks) {
   const side = squareSide(weights);
   if (side === null) return undefined;
   const looks = words.map((word, t) => ({ word, weights: Array.from(weights[t]!) }));
   return { picture: jpegAddress(await pictureOf(pixels, size)), side, words: looks };
-}
-
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  send(response, status, 'application/json', JSON.stringify(value));
-}
-
-function send(response: ServerResponse, status: number, type: string, body: string): void {
-  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
-  response.end(response.req.method === 'HEAD' ? undefined : body);
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { foreignness } from '../../src/serve/origin.js';
+import { foreignness } from '../../src/http/origin.js';
 
 it('takes addresses, localhost and given names for this machine, and their pages alone for its own', () => {
   for (const host of ['127.0.0.1:8231', 'LOCALHOST', '[::1]:8231', '192.168.1.5', 'box.local:80']) {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { RequestRate } from '../../src/serve/request-rate.js';
+import { RequestRate } from '../../src/http/request-rate.js';
 
 it('lets each client ask so often in a minute, evenly once it has asked so often at once', () => {
   const rate = new RequestRate(6);
