@@ -49,6 +49,11 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./caption.js')).captionCommand,
   },
   {
+    words: 'board [run..]',
+    describe: 'Show runs on a page, live or as one file',
+    load: async () => (await import('./board.js')).boardCommand,
+  },
+  {
     words: 'serve',
     describe: 'Caption photos over HTTP, for a page and for programs',
     load: async () => (await import('./serve.js')).serveCommand,

@@ -61,7 +61,8 @@ const repeatable: readonly string[] = ['set', 'checkpoint', 'photos', 'captions'
 function refuseMalformed(argv: Record<string, unknown>): true {
   const [command] = argv._ as readonly unknown[];
   for (const [name, value] of Object.entries(argv)) {
-    const mayRepeat = repeatable.includes(name) || (command === 'sweep' && name === 'grid');
+    const mayRepeat =
+      repeatable.includes(name) || (command === 'sweep' && name === 'grid') || (command === 'board' && name === 'run');
     if (Array.isArray(value) && !mayRepeat) throw new UserError(`--${name} is given more than once.`);
     if (Number.isNaN(value)) throw new UserError(`--${name} takes a number.`);
   }

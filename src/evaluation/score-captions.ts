@@ -113,7 +113,7 @@ export async function scoreCaptions(
 }
 
 /** Images by CIDEr, then BLEU-4 and ROUGE_L, from the best on. */
-export function fromBestToWorst(perImage: readonly ImageScores[]): ImageScores[] {
+export function fromBestToWorst<T extends Pick<ImageScores, 'scores'>>(perImage: readonly T[]): T[] {
   const by = ['CIDEr', 'Bleu_4', 'ROUGE_L'] as const;
   return perImage.toSorted((a, b) => {
     const first = by.find((score) => a.scores[score] !== b.scores[score]);

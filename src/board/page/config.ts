@@ -1,0 +1,50 @@
+/** The config of a run, how to repeat it, and where the configs of several differ. */
+import { differences } from '../../config/differences.js';
+import type { RunData } from '../board-data.js';
+import { element, swatch } from './element.js';
+import type { ShownRun } from './view.js';
+
+export function configOf({ configText, commands }: RunData): HTMLElement {
+  if (configText === null) return element('p', { class: 'empty' }, 'The run has no config.yaml that can be read.');
+  return element(
+    'div',
+    {},
+    element('p', {}, 'A run is a function of this config, its data and the engine. The same again:'),
+    commandBlock(commands.repeat),
+    element('details', {}, element('summary', {}, 'config.yaml'), element('pre', {}, element('code', {}, configText))),
+  );
+}
+
+export function commandBlock(command: string): HTMLElement {
+  return element('pre', { class: 'command' }, element('code', {}, command));
+}
+
+/** Key by key, for those in which any two of the runs differ. */
+export function differencesOf(runs: readonly ShownRun[]): HTMLElement {
+  const [first, ...rest] = runs;
+  const keys = new Set(rest.flatMap(({ data }) => differences(first?.data.config, data.config).map(({ key }) => key)));
+  if (keys.size === 0) return element('p', { class: 'empty' }, 'Their configs are the same.');
+  const groups = [...keys].map((key) =>
+    element(
+      'div',
+      { class: 'difference' },
+      element('dt', {}, element('code', {}, key)),
+      ...runs.map(({ data, colour }) =>
+        element(
+          'dd',
+          {},
+          swatch(colour),
+          element('span', { class: 'note' }, data.name),
+          element('code', {}, JSON.stringify(valueAt(data.config, key)) ?? 'not set'),
+        ),
+      ),
+    ),
+  );
+  return element('dl', { class: 'differences' }, ...groups);
+}
+
+function valueAt(config: unknown, key: string): unknown {
+  return key
+    .split('.')
+    .reduce<unknown>((value, part) => (value as Record<string, unknown> | null | undefined)?.[part], config);
+}

@@ -1,0 +1,4 @@
+/** What the page runs. */
+import { Board } from './board.js';
+
+new Board(document.getElementById('board')!);

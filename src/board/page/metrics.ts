@@ -1,0 +1,66 @@
+/** Which charts there are: one for each metric that any of the runs has, in the order in which people look for them. */
+import { bytes, percent, shortNumber } from './numbers.js';
+import type { ShownRun } from './view.js';
+
+export interface Metric {
+  readonly title: string;
+  /** What the numbers are. */
+  readonly unit: string;
+  /** Column of the steps, and of the validations; null where there is none. */
+  readonly step: string | null;
+  readonly validation: string | null;
+  readonly format: (value: number | null | undefined) => string;
+}
+
+const known: readonly Metric[] = [
+  metric('Loss', 'summed over the words of a caption', 'loss', 'loss'),
+  metric('Perplexity', 'of validation captions', null, 'perplexity'),
+  metric('Reward', 'of sampled captions', 'rewards.samples', null),
+  metric('Baseline', 'what samples are compared with', 'rewards.baseline', null),
+  metric('Gradient norm', 'before clipping', 'gradientNorm', null),
+  metric('Parameter norm', 'of all trained parameters', 'parameterNorm', null),
+  metric('Learning rate', '', 'learningRate', null),
+  metric('Throughput', 'captions a second', 'captionsPerSecond', null),
+  { ...metric('Memory', 'of the process', 'memoryBytes', null), format: (value) => (value ? bytes(value) : '–') },
+];
+
+/** Columns that are no metrics, or have a chart of their own. */
+const others: readonly string[] = ['step', 'time', 'epoch', 'captions'];
+
+export function metricsOf(runs: readonly ShownRun[]): Metric[] {
+  const steps = new Set(runs.flatMap(({ data }) => Object.keys(data.steps.values)));
+  const validations = new Set(runs.flatMap(({ data }) => Object.keys(data.validations.values)));
+  const found = known.filter(({ step, validation }) => has(steps, step) || has(validations, validation));
+  const [loss, ...rest] = found;
+  const scores = [...validations].filter((name) => name.startsWith('scores.')).map(scoreMetric);
+  const unknown = [...steps]
+    .filter((name) => !others.includes(name) && !name.startsWith('seconds.'))
+    .filter((name) => known.every(({ step }) => step !== name))
+    .map((name) => metric(name, '', name, null));
+  return [...(loss ? [loss] : []), ...scores, ...rest, ...unknown];
+}
+
+/** Those that are fractions, but for CIDEr, which has no upper bound of 1. */
+function scoreMetric(column: string): Metric {
+  const name = column.slice('scores.'.length);
+  return metric(name.replace('Bleu_', 'BLEU-'), 'of captions of validation images', null, column);
+}
+
+function has(columns: ReadonlySet<string>, name: string | null): boolean {
+  return name !== null && columns.has(name);
+}
+
+function metric(title: string, unit: string, step: string | null, validation: string | null): Metric {
+  return { title, unit, step, validation, format: shortNumber };
+}
+
+/** Where a step's time goes, in the order in which it is spent. */
+export const phases: readonly { readonly column: string; readonly title: string }[] = [
+  { column: 'seconds.compute', title: 'computing' },
+  { column: 'seconds.wait', title: 'waiting for the slowest' },
+  { column: 'seconds.update', title: 'update' },
+  { column: 'seconds.rest', title: 'between steps' },
+];
+
+export const formatShare = (value: number | null | undefined): string =>
+  value === null || value === undefined ? '–' : percent(value);

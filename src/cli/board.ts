@@ -1,0 +1,73 @@
+/** `recap board`: curves, samples and configs of runs on a page, live or as one file. */
+import { resolve } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { BoardServer } from '../board/board-server.js';
+import { exportBoard } from '../board/export-board.js';
+import { findRuns, refuseNoFolders } from '../board/find-runs.js';
+import { UserError } from '../errors.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
+import { Screen } from '../report/screen.js';
+import { reportError } from './errors.js';
+import { aborted, listeningOptions, portNumber, warnOfOthers } from './listening-options.js';
+import { outliveOutput } from './output.js';
+import { watchSignals } from './signals.js';
+
+interface Arguments {
+  run?: string[];
+  out?: string;
+  host: string;
+  port: number;
+}
+
+const defaultFolder = 'runs';
+
+export const boardCommand: CommandModule<unknown, Arguments> = {
+  builder: (yargs) =>
+    yargs
+      .positional('run', {
+        type: 'string',
+        array: true,
+        describe: 'Folder of a run, or of runs (default: runs)',
+      })
+      .options({
+        out: { type: 'string', requiresArg: true, describe: 'File for a page that needs neither recap nor a network' },
+        ...listeningOptions(8232),
+      })
+      .example('$0 board', 'all runs in ./runs')
+      .example('$0 board runs/a runs/b --out report.html', 'two runs over one another, in a file'),
+  handler: board,
+};
+
+async function board(words: Arguments): Promise<void> {
+  const screen = new Screen();
+  const folders = words.run === undefined || words.run.length === 0 ? [defaultFolder] : words.run;
+  refuseNoFolders(folders);
+  if (words.out !== undefined) await writeReport(folders, words.out, screen);
+  else await serve(folders, words.host, portNumber(words.port), screen);
+}
+
+async function writeReport(folders: readonly string[], out: string, screen: Screen): Promise<void> {
+  const runs = findRuns(folders);
+  if (runs.length === 0) throw new UserError(`There is no run in ${folders.join(', ')}: recap train makes one.`);
+  const html = await exportBoard(runs, new Date());
+  try {
+    writeFileAtomically(resolve(out), html);
+  } catch (error) {
+    throw new UserError(`--out ${out} cannot be written: ${(error as Error).message}`);
+  }
+  screen.print(`written  ${out}: ${runs.length === 1 ? '1 run' : `${runs.length} runs`}, ${sizeOf(html)}`);
+}
+
+async function serve(folders: readonly string[], host: string, port: number, screen: Screen): Promise<void> {
+  const stop = watchSignals(() => true);
+  outliveOutput();
+  const server = await BoardServer.listen({ host, port, folders, onError: (error) => void reportError(error) });
+  warnOfOthers(host, 'captions travel', (line) => screen.warn(line));
+  screen.print(`Listening at ${server.url}`);
+  await aborted(stop);
+  await server.stop();
+}
+
+function sizeOf(text: string): string {
+  return `${Math.ceil(Buffer.byteLength(text) / 1000).toLocaleString('en')} kB`;
+}
