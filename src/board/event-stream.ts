@@ -54,6 +54,8 @@ export class EventStream {
   }
 
   private async tell(): Promise<void> {
+    // A page that is slow to read is told later, and then all of it.
+    if (this.response.writableNeedDrain) return;
     const entries = this.catalog.entries();
     // Each line of a log changes the time of its run, which is not worth telling.
     const runs = JSON.stringify(entries.map(({ name, isTraining }) => [name, isTraining]));

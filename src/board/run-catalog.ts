@@ -13,6 +13,7 @@ const readingFresh = 500;
 
 export class RunCatalog {
   private found: readonly FoundRun[] = [];
+  private listed: readonly RunEntry[] = [];
   private listedAt = Number.NEGATIVE_INFINITY;
   /** The one that was asked for last is last. */
   private readonly watched = new Map<string, WatchedRun>();
@@ -29,11 +30,9 @@ export class RunCatalog {
   }
 
   /** The one that was trained last first. */
-  entries(): RunEntry[] {
+  entries(): readonly RunEntry[] {
     this.list();
-    return this.found
-      .map(({ name, dir }) => ({ name, isTraining: isHeld(dir), changed: changedAt(dir) }))
-      .sort((a, b) => (b.changed ?? 0) - (a.changed ?? 0));
+    return this.listed;
   }
 
   /** A run, read up to now. */
@@ -81,6 +80,9 @@ export class RunCatalog {
   private list(): void {
     if (performance.now() - this.listedAt < listFresh) return;
     this.found = findRuns(this.folders);
+    this.listed = this.found
+      .map(({ name, dir }) => ({ name, isTraining: isHeld(dir), changed: changedAt(dir) }))
+      .sort((a, b) => (b.changed ?? 0) - (a.changed ?? 0));
     this.listedAt = performance.now();
   }
 }

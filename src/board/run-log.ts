@@ -127,6 +127,9 @@ export class RunLog {
       if (record.type === 'captions') return;
       this.samples.pop();
     }
+    // Where words looked is shown of the last captions, and is most of a record.
+    const before = this.samples.pop();
+    if (before) this.samples.push({ ...before, samples: before.samples.map((each) => ({ ...each, attention: null })) });
     this.samples.push({ step, samples });
     if (this.samples.length > mostSamples) this.samples = this.samples.filter((_, i) => i % 2 === 0);
   }

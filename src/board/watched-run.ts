@@ -98,12 +98,21 @@ export class WatchedRun {
   }
 
   private isNew(file: string): boolean {
-    const stat = statSync(join(this.found.dir, file), { throwIfNoEntry: false });
-    const stamp = stat === undefined ? 'none' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+    const stamp = stampOf(join(this.found.dir, file));
     if (this.written.get(file) === stamp) return false;
     this.written.set(file, stamp);
     this.changes++;
     return true;
+  }
+}
+
+/** Changes when the file does. */
+function stampOf(path: string): string {
+  try {
+    const { ino, mtimeMs, size } = statSync(path);
+    return `${ino} ${mtimeMs} ${size}`;
+  } catch {
+    return 'none';
   }
 }
 

@@ -37,6 +37,7 @@ export interface ImageScores {
   readonly file: string | null;
   /** The candidate. */
   readonly caption: string;
+  readonly references: readonly string[];
   readonly scores: Scores;
 }
 
@@ -100,10 +101,11 @@ export async function scoreCaptions(
       distinct: new Set(texts).size,
       meanLength: captions.firstWord[images.length]! / images.length,
       copied: known ? texts.filter((text) => known.has(text)).length / images.length : null,
-      perImage: images.map(({ image, file, candidate }, i) => ({
+      perImage: images.map(({ image, file, candidate, captions }, i) => ({
         image,
         file,
         caption: candidate,
+        references: captions,
         scores: scoresOf(matchOf(statistics.subarray(i * columns, (i + 1) * columns))),
       })),
     };

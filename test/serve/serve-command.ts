@@ -1,4 +1,4 @@
-/** `recap serve` as a program of its own, and its clients. */
+/** `recap serve` or another server as a program of its own, and its clients. */
 import { Train } from '../e2e/processes.js';
 
 export interface Serving {
@@ -6,13 +6,13 @@ export interface Serving {
   readonly process: Train;
 }
 
-export async function startServing(words: readonly string[]): Promise<Serving> {
-  const process = new Train(['--port', '0', ...words], {}, 'serve');
+export async function startServing(words: readonly string[], command = 'serve'): Promise<Serving> {
+  const process = new Train(['--port', '0', ...words], {}, command);
   const listening = /^Listening at (\S+)\n/m;
   if (await process.until(({ stdout }) => listening.test(stdout))) {
     return { url: listening.exec(process.stdout)![1]!, process };
   }
-  throw new Error(`recap serve has ended: ${process.stderr}`);
+  throw new Error(`recap ${command} has ended: ${process.stderr}`);
 }
 
 export interface Answer {

@@ -11,13 +11,13 @@ import { overviewOf } from './overview.js';
 import { runPicker } from './run-picker.js';
 import { type Source, sourceFor } from './source.js';
 import { toolbar } from './toolbar.js';
-import { joined, type ShownRun, type View } from './view.js';
+import { joined, type ShownRun, type View, wholeOf } from './view.js';
 
 /** Runs over one another; there are as many colours. */
 export const mostTogether = 8;
 
 export class Board {
-  private readonly view: View = { axis: 'step', isLog: false, smoothing: 0.3, zoom: null };
+  private readonly view: View = { axis: 'step', isLog: false, smoothing: 0.3, zoom: null, whole: [0, 1] };
   private entries: readonly RunEntry[] = [];
   private wanted: readonly string[] | null = null;
   private readonly runs = new Map<string, ShownRun>();
@@ -47,21 +47,13 @@ export class Board {
       rows: (rows) => this.takeRows(rows),
       connected: (isLive) => this.tellConnection(isLive),
     });
+    const stand = section('Where they stand');
+    stand.append(this.cards);
     const curves = section('Curves');
     curves.append(this.tools.element, this.figures);
     root.append(
       element('header', {}, element('h1', {}, 'recap board'), this.live),
-      element(
-        'main',
-        {},
-        this.picker.element,
-        this.empty,
-        this.cards,
-        this.notices,
-        curves,
-        this.compared,
-        this.details,
-      ),
+      element('main', {}, this.picker.element, this.empty, stand, this.notices, curves, this.compared, this.details),
       element('footer', {}, element('p', { class: 'note' }, this.source.about)),
     );
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
@@ -72,14 +64,15 @@ export class Board {
 
   private takeEntries(entries: readonly RunEntry[]): void {
     this.entries = entries;
-    if (this.wanted === null) {
-      const named = (namesInAddress() ?? []).filter((name) => entries.some((entry) => entry.name === name));
+    if (this.wanted === null && (namesInAddress() !== null || entries.length > 0)) {
       const first = entries.slice(0, this.source.isLive ? 1 : mostTogether).map(({ name }) => name);
-      if (named.length > 0 || first.length > 0) this.want(named.length > 0 ? named : first, false);
+      this.want(namesInAddress() ?? first, false);
     }
     this.picker.show(entries, this.wanted ?? []);
-    this.empty.textContent =
-      entries.length === 0 ? 'No runs yet. recap train makes one, and it appears here by itself.' : '';
+    const missing = (this.wanted ?? []).filter((name) => entries.every((entry) => entry.name !== name));
+    if (entries.length === 0)
+      this.empty.textContent = 'No runs yet. recap train makes one, and it appears here by itself.';
+    else this.empty.textContent = missing.map((name) => `There is no run ${name}.`).join(' ');
   }
 
   private want(names: readonly string[], isStep = true): void {
@@ -137,6 +130,7 @@ export class Board {
 
   private draw(): void {
     const runs = this.shown();
+    document.title = ['recap board', ...runs.map(({ data }) => data.name)].join(' · ');
     this.cards.replaceChildren(...overviewOf(runs));
     this.drawNotices(runs);
     this.drawCharts(runs);
@@ -157,6 +151,7 @@ export class Board {
 
   private drawCharts(runs: readonly ShownRun[]): void {
     const drawn = new Set<string>();
+    this.view.whole = wholeOf(runs, this.view.axis);
     const draw = (options: Omit<ChartOptions, 'onZoom'>, curves: readonly Curve[]) => {
       let chart = this.charts.get(options.title);
       if (chart === undefined) {

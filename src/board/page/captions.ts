@@ -1,17 +1,34 @@
 /** Captions of the images that a run shows at its validations: as they are, and how they came to be so. */
+import { darkest } from '../../report/attention-page.js';
 import type { Look, RunData, Sample } from '../board-data.js';
+import { commandBlock } from './config.js';
 import { element, svgElement } from './element.js';
 import { shortNumber } from './numbers.js';
 
 /** Captions of an image that are shown before one asks for all. */
 const shownFirst = 6;
-/** How dark a cell is that was not looked at. */
-const darkest = 0.85;
 
 /** An image with the captions that it has had. */
 interface History {
   readonly latest: Sample;
   readonly captions: { readonly from: number; to: number; readonly text: string }[];
+}
+
+/** Where each word looked is in the log of few runs, and can be drawn for all with attention. */
+function attentionNote({ config, samples, commands }: RunData): HTMLElement | null {
+  const attention = (config as { model?: { attention?: unknown } } | null)?.model?.attention;
+  const isLogged = samples.some((some) => some.samples.some((sample) => sample.attention !== null));
+  if (typeof attention !== 'string' || attention === 'none' || isLogged) return null;
+  return element(
+    'div',
+    {},
+    element(
+      'p',
+      { class: 'empty' },
+      'The model looks at the image, and the log does not say where. This draws it for photos:',
+    ),
+    commandBlock(commands.attention),
+  );
 }
 
 /** @param addressOf of a picture in the run's folder; null where there is none */
@@ -25,7 +42,8 @@ export function captionsOf(data: RunData, addressOf: (path: string) => string | 
     return content;
   }
   for (const history of historiesOf(data)) content.append(articleOf(history, addressOf));
-  return content;
+  const note = attentionNote(data);
+  return note === null ? content : element('div', {}, content, note);
 }
 
 function historiesOf({ samples }: RunData): History[] {
@@ -53,7 +71,7 @@ function articleOf({ latest, captions }: History, addressOf: (path: string) => s
     element(
       'div',
       {},
-      element('h4', {}, `Image ${latest.image}`),
+      element('h3', {}, `Image ${latest.image}`),
       element('p', { class: 'caption' }, latest.caption === '' ? '(no words)' : latest.caption),
       element('p', { class: 'note' }, probability),
       latest.truth === null ? null : element('p', {}, element('span', { class: 'note' }, 'true '), latest.truth),

@@ -1,10 +1,11 @@
 /** One chart: a figure with its curves, what they are at the cursor in words, and the numbers in a table. */
 import uPlot from 'uplot';
 import { alignedData, type Curve } from './curves.js';
+import { axesOf, bandsOf, seriesOf } from './drawing.js';
 import { element } from './element.js';
-import { duration, shortNumber } from './numbers.js';
 import { handlePinch } from './pinch.js';
-import type { Axis, View } from './view.js';
+import { evenly, placeText, sentenceOf, stretchOf, valueAt } from './reading.js';
+import type { View } from './view.js';
 
 export interface ChartOptions {
   readonly title: string;
@@ -24,10 +25,18 @@ const step = 1 / 50;
 export class Chart {
   readonly figure: HTMLElement;
   private readonly plotted: HTMLElement;
-  private readonly summary = element('p', { class: 'summary' });
+  /** Told of the chart also while it is out of sight. */
+  private readonly summary = element('p');
   private readonly spoken = element('p', { class: 'hidden', role: 'status' });
   private readonly readout = element('ul', { class: 'readout' });
-  private readonly numbers = element('details', { class: 'numbers' }, element('summary', {}, 'Numbers'));
+  private readonly tables = element('div', { class: 'tables' });
+  private readonly numbers = element(
+    'details',
+    { class: 'numbers' },
+    element('summary', {}, 'In words and numbers'),
+    this.summary,
+    this.tables,
+  );
   private plot: uPlot | null = null;
   private curves: readonly Curve[] = [];
   private view: View | null = null;
@@ -53,7 +62,6 @@ export class Chart {
       element('figcaption', {}, element('h3', {}, options.title), element('span', { class: 'unit' }, options.unit)),
       this.plotted,
       this.readout,
-      this.summary,
       this.spoken,
       this.numbers,
     );
@@ -108,28 +116,15 @@ export class Chart {
 
   private plotOptions({ axis, isLog }: View): uPlot.Options {
     const colours = getComputedStyle(this.plotted);
-    const ink = colours.getPropertyValue('--ink-soft');
-    const axisStyle = {
-      stroke: ink,
-      grid: { stroke: colours.getPropertyValue('--grid'), width: 1 },
-      ticks: { show: false },
-    };
     return {
       width: Math.max(200, this.plotted.clientWidth),
       height,
       scales: { x: { time: false }, y: this.scaleOfValues(isLog) },
       legend: { show: false },
       cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
-      axes: [
-        { ...axisStyle, space: 70, values: (_, ticks) => ticks.map((tick) => placeText(axis, tick, true)) },
-        {
-          ...axisStyle,
-          size: 58,
-          values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : this.options.format(tick))),
-        },
-      ],
+      axes: axesOf(axis, this.options.format, colours),
       series: [{}, ...this.curves.map((curve) => seriesOf(curve, colours))],
-      bands: this.bands(colours),
+      bands: bandsOf(this.curves, colours),
       hooks: {
         setCursor: [() => this.readAtCursor()],
         setSelect: [
@@ -150,23 +145,14 @@ export class Chart {
     return isLog ? { distr: 3 } : {};
   }
 
-  /** Each share is filled down to the one below. */
-  private bands(colours: CSSStyleDeclaration): uPlot.Band[] {
-    return this.curves.flatMap(({ kind }, i) =>
-      kind === 'area' && i > 0 ? [{ series: [i + 1, i], fill: colours.getPropertyValue(`--phase-${i}`) }] : [],
-    ) as uPlot.Band[];
-  }
-
   /** The stretch that is shown. */
   private bounds(): readonly [number, number] {
     return this.view?.zoom ?? this.extent();
   }
 
-  /** All that there is. */
+  /** All that there is, of all charts alike. */
   private extent(): readonly [number, number] {
-    const ends = this.curves.filter(({ x }) => x.length > 0);
-    if (ends.length === 0) return [0, 1];
-    return [Math.min(...ends.map(({ x }) => x[0]!)), Math.max(...ends.map(({ x }) => x[x.length - 1]!))];
+    return this.view?.whole ?? [0, 1];
   }
 
   private zoomTo(from: number, to: number): void {
@@ -248,9 +234,11 @@ export class Chart {
     return [placeText(this.view.axis, at, false), ...values];
   }
 
-  /** A curve and its noise are one. */
+  /** What is shown of each; a curve and its noise are one. */
   private legend(): readonly Curve[] {
-    return this.curves.filter(({ kind }) => kind !== 'raw');
+    const curves = this.curves.filter(({ kind }) => kind !== 'raw');
+    const zoom = this.view?.zoom ?? null;
+    return zoom === null ? curves : curves.map((curve) => stretchOf(curve, zoom));
   }
 
   private tell(): void {
@@ -274,62 +262,6 @@ export class Chart {
       );
       return element('table', {}, element('caption', {}, curve.label), element('tbody', {}, ...rows));
     });
-    this.numbers.replaceChildren(this.numbers.firstElementChild!, element('div', { class: 'tables' }, ...tables));
+    this.tables.replaceChildren(...tables);
   }
-}
-
-function seriesOf({ label, kind, colour }: Curve, colours: CSSStyleDeclaration): uPlot.Series {
-  const isArea = kind === 'area';
-  const stroke = colours.getPropertyValue(isArea ? `--phase-${colour}` : `--run-${colour}`);
-  if (isArea)
-    return {
-      label,
-      stroke,
-      width: 1,
-      spanGaps: true,
-      points: { show: false },
-      ...(colour === 0 ? { fill: stroke } : {}),
-    };
-  if (kind === 'raw') return { label, stroke: `${stroke.trim()}50`, width: 1, points: { show: false } };
-  if (kind === 'marks') return { label, stroke, width: 2, dash: [6, 4], points: { show: true, size: 6, fill: stroke } };
-  return { label, stroke, width: 1.75, points: { show: false } };
-}
-
-function placeText(axis: Axis, place: number, isShort: boolean): string {
-  if (axis === 'time') return place === 0 ? '0' : duration(place);
-  return isShort ? shortNumber(place) : `step ${Math.round(place).toLocaleString('en')}`;
-}
-
-/** The value of the point that is nearest; of the last one where there is no place. */
-function valueAt({ x, y, told = y }: Curve, at: number | null): number | null | undefined {
-  if (at === null) return told.findLast((value) => value !== null);
-  let low = 0;
-  for (let high = x.length - 1; low < high; ) {
-    const middle = (low + high) >>> 1;
-    if (x[middle]! < at) low = middle + 1;
-    else high = middle;
-  }
-  return low > 0 && at - x[low - 1]! < x[low]! - at ? told[low - 1] : told[low];
-}
-
-function sentenceOf({ label, x, y, told = y }: Curve, axis: Axis, format: ChartOptions['format']): string {
-  let least = -1;
-  let most = -1;
-  let last = -1;
-  told.forEach((value, i) => {
-    if (value === null) return;
-    if (least < 0 || value < told[least]!) least = i;
-    if (most < 0 || value > told[most]!) most = i;
-    last = i;
-  });
-  if (last < 0) return `${label}: no values.`;
-  const at = (i: number) => `${format(told[i])} at ${placeText(axis, x[i]!, false)}`;
-  if (least === most) return `${label}: ${at(last)}.`;
-  return `${label}: lowest ${at(least)}, highest ${at(most)}, last ${format(told[last])}.`;
-}
-
-/** Of `length` places, the first, the last, and some between. */
-function evenly(length: number, most: number): number[] {
-  if (length <= most) return Array.from({ length }, (_, i) => i);
-  return Array.from({ length: most }, (_, i) => Math.round((i * (length - 1)) / (most - 1)));
 }

@@ -25,22 +25,29 @@ export function differencesOf(runs: readonly ShownRun[]): HTMLElement {
   const keys = new Set(rest.flatMap(({ data }) => differences(first?.data.config, data.config).map(({ key }) => key)));
   if (keys.size === 0) return element('p', { class: 'empty' }, 'Their configs are the same.');
   const groups = [...keys].map((key) =>
-    element(
-      'div',
-      { class: 'difference' },
-      element('dt', {}, element('code', {}, key)),
-      ...runs.map(({ data, colour }) =>
-        element(
-          'dd',
-          {},
-          swatch(colour),
-          element('span', { class: 'note' }, data.name),
-          element('code', {}, JSON.stringify(valueAt(data.config, key)) ?? 'not set'),
-        ),
-      ),
-    ),
+    element('div', { class: 'difference' }, element('dt', {}, element('code', {}, key)), ...valuesOf(key, runs)),
   );
   return element('dl', { class: 'differences' }, ...groups);
+}
+
+/** Each value once, with the runs that have it. */
+function valuesOf(key: string, runs: readonly ShownRun[]): HTMLElement[] {
+  const having = new Map<string, ShownRun[]>();
+  for (const run of runs) {
+    const value = JSON.stringify(valueAt(run.data.config, key)) ?? 'not set';
+    having.set(value, [...(having.get(value) ?? []), run]);
+  }
+  return [...having].map(([value, some]) => {
+    const names = some.map(({ data }) => data.name).join(', ');
+    const marks = some.map(({ colour }) => swatch(colour));
+    return element(
+      'dd',
+      { title: names },
+      element('span', {}, ...marks),
+      element('code', {}, value),
+      element('span', { class: 'hidden' }, ` of ${names}`),
+    );
+  });
 }
 
 function valueAt(config: unknown, key: string): unknown {

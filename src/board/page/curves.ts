@@ -12,14 +12,18 @@ export interface Curve {
   readonly kind: 'raw' | 'line' | 'marks' | 'area';
   readonly x: readonly number[];
   readonly y: readonly (number | null)[];
-  /** What the readout says where it is not `y`. */
+  /** What is said of it in words and numbers where that is not `y`, such as the values that were smoothed. */
   readonly told?: readonly (number | null)[];
 }
 
 /** At the slider's end a value counts half at this share of what is shown. */
 const widest = 0.1;
 
-export function curvesOf({ step, validation }: Metric, runs: readonly ShownRun[], view: View): Curve[] {
+export function curvesOf(
+  { step, validation, isExact = false }: Metric,
+  runs: readonly ShownRun[],
+  view: View,
+): Curve[] {
   const several = runs.length > 1;
   return runs.flatMap((run) => {
     const { data, colour } = run;
@@ -27,7 +31,12 @@ export function curvesOf({ step, validation }: Metric, runs: readonly ShownRun[]
     const label = (what: string) => (several ? (what === '' ? data.name : `${data.name}, ${what}`) : what || 'value');
     const both = step !== null && validation !== null;
     if (step !== null && stepsOf(run).values[step] !== undefined) {
-      curves.push(...stepCurves(stepsOf(run), step, view, { label: label(both ? 'training' : ''), colour }));
+      curves.push(
+        ...stepCurves(stepsOf(run), step, isExact ? { ...view, smoothing: 0 } : view, {
+          label: label(both ? 'training' : ''),
+          colour,
+        }),
+      );
     }
     const y = validation === null ? undefined : data.validations.values[validation];
     if (y !== undefined) {
@@ -44,7 +53,7 @@ function stepCurves(table: Table, column: string, view: View, own: Pick<Curve, '
   if (view.smoothing === 0) return [{ ...raw, kind: 'line' }];
   const means = table.means[column] ?? table.values[column]!;
   const half = halfOf(x, view);
-  return [raw, { ...own, kind: 'line', x, y: drawable(smooth(x, means, half), view) }];
+  return [raw, { ...own, kind: 'line', x, y: drawable(smooth(x, means, half), view), told: table.values[column]! }];
 }
 
 /** Shares of a step's time, each on top of those before. */

@@ -44,7 +44,7 @@ export function evaluationOf({ evaluation, evaluationProblem, commands }: RunDat
 
 function listOf(title: string, images: readonly EvaluatedImage[]): HTMLElement[] {
   if (images.length === 0) return [];
-  return [element('h4', {}, title), element('ol', { class: 'evaluated' }, ...images.map(itemOf))];
+  return [element('h3', {}, title), element('ol', { class: 'evaluated' }, ...images.map(itemOf))];
 }
 
 function itemOf({ image, source, caption, scores, alternatives, references }: EvaluatedImage): HTMLElement {

@@ -9,6 +9,8 @@ export interface Metric {
   /** Column of the steps, and of the validations; null where there is none. */
   readonly step: string | null;
   readonly validation: string | null;
+  /** Of a schedule, say, which has no noise. */
+  readonly isExact?: boolean;
   readonly format: (value: number | null | undefined) => string;
 }
 
@@ -19,7 +21,7 @@ const known: readonly Metric[] = [
   metric('Baseline', 'what samples are compared with', 'rewards.baseline', null),
   metric('Gradient norm', 'before clipping', 'gradientNorm', null),
   metric('Parameter norm', 'of all trained parameters', 'parameterNorm', null),
-  metric('Learning rate', '', 'learningRate', null),
+  { ...metric('Learning rate', '', 'learningRate', null), isExact: true },
   metric('Throughput', 'captions a second', 'captionsPerSecond', null),
   { ...metric('Memory', 'of the process', 'memoryBytes', null), format: (value) => (value ? bytes(value) : '–') },
 ];
@@ -40,7 +42,6 @@ export function metricsOf(runs: readonly ShownRun[]): Metric[] {
   return [...(loss ? [loss] : []), ...scores, ...rest, ...unknown];
 }
 
-/** Those that are fractions, but for CIDEr, which has no upper bound of 1. */
 function scoreMetric(column: string): Metric {
   const name = column.slice('scores.'.length);
   return metric(name.replace('Bleu_', 'BLEU-'), 'of captions of validation images', null, column);

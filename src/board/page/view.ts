@@ -10,6 +10,8 @@ export interface View {
   smoothing: number;
   /** A stretch of the axis; null for all of it. */
   zoom: readonly [number, number] | null;
+  /** Of all runs. */
+  whole: readonly [number, number];
 }
 
 /** A run on the page. */
@@ -28,6 +30,16 @@ export function stepsOf({ data, zoomed }: ShownRun): Table {
 /** The last value of a column that is not missing. */
 export function lastOf(table: Table, column: string): number | null {
   return table.values[column]?.findLast((value) => value !== null) ?? null;
+}
+
+/** From the first step to the last of all runs. */
+export function wholeOf(runs: readonly ShownRun[], axis: Axis): readonly [number, number] {
+  const ends = runs.flatMap(({ data }) => {
+    const first = data.steps.values[axis]?.[0];
+    const last = [lastOf(data.steps, axis), lastOf(data.validations, axis)].filter((end) => end !== null);
+    return typeof first === 'number' ? [first, ...last] : last;
+  });
+  return ends.length === 0 ? [0, 1] : [Math.min(...ends), Math.max(...ends)];
 }
 
 /** The steps that were there and those that have come. */
