@@ -2,6 +2,7 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readEvaluation } from '../../src/board/evaluation.js';
 import { startRun } from '../../src/training/run/train.js';
 import { recap } from '../support/command.js';
 import { smallConfig, temporaryFolder, writeData } from '../training/runs.js';
@@ -40,7 +41,7 @@ describe('recap evaluate --run', () => {
 
   it('takes the list of references beside the data, or one that is named, and writes every caption to a file', () => {
     const refs = join(data, 'val_refs.json');
-    const out = join(runs, 'scores.json');
+    const out = join(runs, 'evaluation.json');
     writeFileSync(refs, listed(9));
     const words = ['evaluate', '--checkpoint', run, '--beam', '4', '--nbest', '2', '--json', '--out', out];
     const { status, stdout, stderr } = recap(words);
@@ -50,6 +51,17 @@ describe('recap evaluate --run', () => {
     expect(record).toMatchObject({ split: 'val', images: 9, referencesFrom: refs, decoding: { beam: 4, nbest: 2 } });
     const { perImage } = JSON.parse(readFileSync(out, 'utf8'));
     expect(perImage).toHaveLength(9);
+    // In the folder of a run the board shows it.
+    const { evaluation, problem } = readEvaluation(runs);
+    expect({ ...evaluation, problem }).toMatchObject({
+      problem: null,
+      images: 9,
+      split: 'val',
+      search: 'beam 4, nbest 2',
+    });
+    expect(evaluation!.best.map(({ alternatives, references }) => [alternatives.length, references.length])).toEqual(
+      Array(8).fill([2, 1]),
+    );
     for (const { caption, captions, file, image } of perImage) {
       expect(file).toBe(`${image}.jpg`);
       expect(captions).toHaveLength(2);
