@@ -20,7 +20,7 @@ const largest = 150_000;
 const pictures = [
   { name: 'light', width: 1200, height: 1040, colorScheme: 'light' },
   { name: 'dark', width: 1200, height: 1040, colorScheme: 'dark' },
-  { name: 'phone', width: 390, height: 844, colorScheme: 'light' },
+  { name: 'phone', width: 390, height: 844, colorScheme: 'light', from: 'Curves' },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -31,10 +31,11 @@ const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encod
 const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'];
 const browser = await chromium.launch({ executablePath, args, timeout: 120_000 });
 try {
-  for (const { name, width, height, colorScheme } of pictures) {
+  for (const { name, width, height, colorScheme, from = 'recap board' } of pictures) {
     const page = await browser.newPage({ viewport: { width, height }, colorScheme });
     await page.goto(pathToFileURL(report).href);
     await page.locator('.u-over').first().waitFor();
+    await page.getByRole('heading', { name: from }).evaluate((heading) => heading.scrollIntoView());
     // A frame after the last curve is drawn.
     await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
     const file = `${root}docs/board-${name}.webp`;

@@ -13,6 +13,7 @@ interface Form {
 
 /** Lines with and without fields that not every step has. */
 const mostForms = 8;
+const mostNumbers = 64;
 /** Text that a number may stand in, a number, or what JSON has in place of one that is not finite. */
 const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|null/g;
 
@@ -22,7 +23,7 @@ const powers = Float64Array.from({ length: 330 }, (_, exponent) => Number(`1e${e
 export class NumberLines {
   private forms: Form[] = [];
   /** Of the line that was read last, by the names of its form, to 15 digits. NaN stands for null. */
-  readonly values: number[] = [];
+  readonly values = new Float64Array(mostNumbers);
 
   /** @returns the names of the numbers, which are in `values`, or null where no known form fits */
   read(bytes: Uint8Array, begin: number, end: number): readonly string[] | null {
@@ -46,7 +47,7 @@ export class NumberLines {
       from = index + token.length;
     }
     // Numbers in lists, and names that stand twice or that an object does not keep in their order.
-    if (between.length !== names.length) return;
+    if (between.length !== names.length || names.length > mostNumbers) return;
     between.push(new TextEncoder().encode(line.slice(from)));
     if (new Set(names).size < names.length || names.some((name) => /(^|\.)\d/.test(name))) return;
     this.forms = [{ names, between }, ...this.forms.slice(0, mostForms - 1)];

@@ -31,7 +31,7 @@ export class Rows {
   }
 
   /** A row; columns that are not named have no value in it. `names` is not to be changed afterwards. */
-  append(names: readonly string[], values: readonly number[]): void {
+  append(names: readonly string[], values: ArrayLike<number>): void {
     if (this.length === this.most) this.thin();
     if (this.length === this.capacity) this.grow();
     const row = this.length++;

@@ -14,6 +14,14 @@ const mostValidations = 2 ** 14;
 /** Metrics of a record, so that nobody's log makes columns without end. */
 const mostColumns = 64;
 
+/** Where a record of a step says how long it took. */
+interface StepTimes {
+  readonly names: readonly string[];
+  readonly phases: readonly number[];
+  /** Of the captions a second; -1 where it does not say. */
+  readonly rate: number;
+}
+
 export class RunLog {
   readonly steps = new Rows();
   readonly validations = new Rows(['step', 'time'], mostValidations);
@@ -28,6 +36,8 @@ export class RunLog {
   private readonly numbers = new NumberLines();
   private readonly tail: LineTail;
   private seconds = 0;
+  /** Of the names that came last: those of a log are the same in a million lines. */
+  private timed: StepTimes | null = null;
 
   /**
    * @param dir the run's folder
@@ -84,16 +94,14 @@ export class RunLog {
     this.numbers.learn(line, record);
   }
 
-  private takeStep(names: readonly string[], values: readonly number[]): void {
+  private takeStep(names: readonly string[], values: ArrayLike<number>): void {
     this.steps.append(names, values);
+    if (this.timed?.names !== names) this.timed = timesIn(names);
+    const { phases, rate } = this.timed;
     let taken = 0;
-    let rate = Number.NaN;
-    for (let i = 0; i < names.length; i++) {
-      if (names[i]!.startsWith('seconds.')) taken += values[i]!;
-      else if (names[i] === 'captionsPerSecond') rate = values[i]!;
-    }
+    for (let i = 0; i < phases.length; i++) taken += values[phases[i]!]!;
     if (taken > 0) this.seconds += taken;
-    else if (rate > 0) this.seconds += this.captionsOfStep / rate;
+    else if (values[rate]! > 0) this.seconds += this.captionsOfStep / values[rate]!;
     this.steps.set('time', this.seconds);
   }
 
@@ -133,6 +141,11 @@ export class RunLog {
     this.samples.push({ step, samples });
     if (this.samples.length > mostSamples) this.samples = this.samples.filter((_, i) => i % 2 === 0);
   }
+}
+
+function timesIn(names: readonly string[]): StepTimes {
+  const phases = names.flatMap((name, i) => (name.startsWith('seconds.') ? [i] : []));
+  return { names, phases, rate: names.indexOf('captionsPerSecond') };
 }
 
 function recordOf(line: string): Readonly<Record<string, unknown>> | null {

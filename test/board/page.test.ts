@@ -108,7 +108,7 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('zooms by mouse and by keyboard, all charts alike, and shows more of what is there', async () => {
+  it('zooms by mouse, keyboard and fingers, all charts alike, and shows more of what is there', async () => {
     const dir = await writeRun(runs, { name: 'long', steps: 20_000 });
     await openRuns(['long']);
     await drag('Loss', 0.5, 0.6);
@@ -129,6 +129,19 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
     expect(await page.getByRole('button', { name: 'Whole run' }).isEnabled()).toBe(true);
     await page.getByRole('button', { name: 'Whole run' }).click();
     await until('Loss', /highest .* at step [1-5]\b/);
+    await plot('Loss').evaluate((target) => {
+      const { left, width } = target.getBoundingClientRect();
+      const touch = (type: string, pointerId: number, x: number) =>
+        target.dispatchEvent(new PointerEvent(type, { pointerId, pointerType: 'touch', clientX: left + x * width }));
+      touch('pointerdown', 1, 0.4);
+      touch('pointerdown', 2, 0.6);
+      touch('pointermove', 1, 0.2);
+      touch('pointermove', 2, 0.8);
+      touch('pointerup', 1, 0.2);
+      touch('pointerup', 2, 0.8);
+    });
+    // Three times as far apart: a third of all, in the middle.
+    await until('Loss', /lowest .* at step ([6-9]|1[0-3]),\d+, highest .* at step ([6-9]|1[0-3]),\d+, last/);
     await page.getByLabel('log scale').check();
     await page.getByLabel('Axis').selectOption('time');
     await until('Loss', /last .* at .* min|highest .* at \d/);

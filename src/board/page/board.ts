@@ -47,7 +47,7 @@ export class Board {
       rows: (rows) => this.takeRows(rows),
       connected: (isLive) => this.tellConnection(isLive),
     });
-    const stand = section('Where they stand');
+    const stand = section('Runs');
     stand.append(this.cards);
     const curves = section('Curves');
     curves.append(this.tools.element, this.figures);

@@ -1,7 +1,7 @@
 /** The curves of a chart: columns of numbers over one axis, as uPlot takes them. */
 import uPlot from 'uplot';
 import type { Table } from '../board-data.js';
-import { type Metric, phases } from './metrics.js';
+import { type Metric, phases, rewards } from './metrics.js';
 import { smooth } from './smoothing.js';
 import { type Axis, type ShownRun, stepsOf, type View } from './view.js';
 
@@ -20,7 +20,7 @@ export interface Curve {
 const widest = 0.1;
 
 export function curvesOf(
-  { step, validation, isExact = false }: Metric,
+  { step, validation, isExact = false, isRewarded }: Metric,
   runs: readonly ShownRun[],
   view: View,
 ): Curve[] {
@@ -30,7 +30,8 @@ export function curvesOf(
     const curves: Curve[] = [];
     const label = (what: string) => (several ? (what === '' ? data.name : `${data.name}, ${what}`) : what || 'value');
     const both = step !== null && validation !== null;
-    if (step !== null && stepsOf(run).values[step] !== undefined) {
+    const isOther = isRewarded !== undefined && isRewarded !== rewards in data.steps.values;
+    if (step !== null && !isOther && stepsOf(run).values[step] !== undefined) {
       curves.push(
         ...stepCurves(stepsOf(run), step, isExact ? { ...view, smoothing: 0 } : view, {
           label: label(both ? 'training' : ''),

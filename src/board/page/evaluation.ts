@@ -56,7 +56,7 @@ function itemOf({ image, source, caption, scores, alternatives, references }: Ev
     element(
       'p',
       { class: 'note source' },
-      `CIDEr ${shortNumber(scores.CIDEr)}, image ${image}${source === null ? '' : `, ${source}`}`,
+      `CIDEr ${scores.CIDEr?.toFixed(3) ?? '–'}, image ${image}${source === null ? '' : `, ${source}`}`,
     ),
     references.length === 0
       ? null

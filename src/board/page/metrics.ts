@@ -9,15 +9,21 @@ export interface Metric {
   /** Column of the steps, and of the validations; null where there is none. */
   readonly step: string | null;
   readonly validation: string | null;
+  /** Of runs whose steps are rewarded, whose loss is another, or of those whose are not; by default of all. */
+  readonly isRewarded?: boolean;
   /** Of a schedule, say, which has no noise. */
   readonly isExact?: boolean;
   readonly format: (value: number | null | undefined) => string;
 }
 
+/** What the steps of self-critical training have. */
+export const rewards = 'rewards.samples';
+
 const known: readonly Metric[] = [
-  metric('Loss', 'summed over the words of a caption', 'loss', 'loss'),
+  { ...metric('Loss', 'summed over the words of a caption', 'loss', 'loss'), isRewarded: false },
   metric('Perplexity', 'of validation captions', null, 'perplexity'),
-  metric('Reward', 'of sampled captions', 'rewards.samples', null),
+  { ...metric('Self-critical loss', 'of sampled captions, by their advantages', 'loss', null), isRewarded: true },
+  metric('Reward', 'of sampled captions', rewards, null),
   metric('Baseline', 'what samples are compared with', 'rewards.baseline', null),
   metric('Gradient norm', 'before clipping', 'gradientNorm', null),
   metric('Parameter norm', 'of all trained parameters', 'parameterNorm', null),
@@ -26,25 +32,37 @@ const known: readonly Metric[] = [
   { ...metric('Memory', 'of the process', 'memoryBytes', null), format: (value) => (value ? bytes(value) : '–') },
 ];
 
+/** The scores that people look at first. */
+const leading: readonly string[] = ['scores.CIDEr', 'scores.Bleu_4', 'scores.ROUGE_L'];
+
 /** Columns that are no metrics, or have a chart of their own. */
 const others: readonly string[] = ['step', 'time', 'epoch', 'captions'];
 
 export function metricsOf(runs: readonly ShownRun[]): Metric[] {
   const steps = new Set(runs.flatMap(({ data }) => Object.keys(data.steps.values)));
   const validations = new Set(runs.flatMap(({ data }) => Object.keys(data.validations.values)));
-  const found = known.filter(({ step, validation }) => has(steps, step) || has(validations, validation));
+  const found = known.filter(
+    ({ step, validation, isRewarded }) =>
+      has(validations, validation) || (has(steps, step) && (!isRewarded || has(steps, rewards))),
+  );
   const [loss, ...rest] = found;
-  const scores = [...validations].filter((name) => name.startsWith('scores.')).map(scoreMetric);
+  const scores = [...validations].filter((name) => name.startsWith('scores.'));
+  scores.sort((a, b) => rankOf(a) - rankOf(b));
   const unknown = [...steps]
     .filter((name) => !others.includes(name) && !name.startsWith('seconds.'))
     .filter((name) => known.every(({ step }) => step !== name))
     .map((name) => metric(name, '', name, null));
-  return [...(loss ? [loss] : []), ...scores, ...rest, ...unknown];
+  return [...(loss ? [loss] : []), ...scores.map(scoreMetric), ...rest, ...unknown];
 }
 
 function scoreMetric(column: string): Metric {
   const name = column.slice('scores.'.length);
-  return metric(name.replace('Bleu_', 'BLEU-'), 'of captions of validation images', null, column);
+  return metric(name.replace('Bleu_', 'BLEU-'), 'of validation captions', null, column);
+}
+
+function rankOf(score: string): number {
+  const place = leading.indexOf(score);
+  return place < 0 ? leading.length : place;
 }
 
 function has(columns: ReadonlySet<string>, name: string | null): boolean {
