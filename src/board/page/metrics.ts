@@ -26,10 +26,10 @@ const known: readonly Metric[] = [
   metric('Reward', 'of sampled captions', rewards, null),
   metric('Baseline', 'what samples are compared with', 'rewards.baseline', null),
   metric('Gradient norm', 'before clipping', 'gradientNorm', null),
-  metric('Parameter norm', 'of all trained parameters', 'parameterNorm', null),
+  { ...metric('Parameter norm', 'of all trained parameters', 'parameterNorm', null), isExact: true },
   { ...metric('Learning rate', '', 'learningRate', null), isExact: true },
   metric('Throughput', 'captions a second', 'captionsPerSecond', null),
-  { ...metric('Memory', 'of the process', 'memoryBytes', null), format: (value) => (value ? bytes(value) : '–') },
+  { ...metric('Memory', 'of the process', 'memoryBytes', null), isExact: true, format: memory },
 ];
 
 /** The scores that people look at first. */
@@ -83,3 +83,7 @@ export const phases: readonly { readonly column: string; readonly title: string 
 
 export const formatShare = (value: number | null | undefined): string =>
   value === null || value === undefined ? '–' : percent(value);
+
+function memory(value: number | null | undefined): string {
+  return value === null || value === undefined ? '–' : bytes(value);
+}
