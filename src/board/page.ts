@@ -1,7 +1,7 @@
-/** The board's page: its script and style are compiled from page/ and stand in it, so that it fetches none. */
-import { readFileSync } from 'node:fs';
+/** The board's page: its script and style are made of browser/ and stand in it, so that it fetches none. */
 import { policyOf, unframed } from '../http/policy.js';
 import { asHtml } from '../report/html.js';
+import { pageScript, pageStyle } from '../report/page-script.js';
 import type { BoardData } from './board-data.js';
 
 export interface ServedPage {
@@ -10,29 +10,18 @@ export interface ServedPage {
   readonly policy: string;
 }
 
-/** What `npm run build` puts beside the compiled file, which tests of the source find in dist. */
-function built(name: string): string {
-  const beside = new URL(`page/${name}`, import.meta.url);
-  const compiled = new URL(`../../dist/src/board/page/${name}`, import.meta.url);
-  try {
-    return readFileSync(beside, 'utf8');
-  } catch {
-    return readFileSync(compiled, 'utf8');
-  }
-}
-
 /** The page that asks the server. */
 export function boardPage(): ServedPage {
-  const script = built('bundle.js');
-  const style = built('bundle.css');
+  const script = pageScript('board');
+  const style = pageStyle('board');
   const policy = policyOf({ script, style, images: "'self' data:", connect: "'self'" });
   return { html: pageOf(script, style, '', ''), policy: policy + unframed };
 }
 
 /** The page with all that it shows. */
 export function boardFile(data: BoardData): string {
-  const script = built('bundle.js');
-  const style = built('bundle.css');
+  const script = pageScript('board');
+  const style = pageStyle('board');
   // Text in it that looked like the end of the element would be that end.
   const json = JSON.stringify(data).replaceAll('<', '\\u003c');
   const policy = `<meta http-equiv="Content-Security-Policy" content="${asHtml(policyOf({ script, style, images: 'data:' }))}">`;
@@ -54,7 +43,7 @@ ${policy}
 <noscript>This page draws its curves by a script, which is turned off.</noscript>
 <div id="board"></div>
 ${data}
-<script>${script}</script>
+<script type="module">${script}</script>
 </body>
 </html>
 `;

@@ -1,8 +1,8 @@
 /** What the page makes of a run's numbers before they are drawn. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { smooth } from '../../src/board/page/smoothing.js';
-import { joined } from '../../src/board/page/view.js';
+import { smooth } from '../../src/board/browser/smoothing.js';
+import { joined } from '../../src/board/browser/view.js';
 
 const points = fc.array(fc.tuple(fc.integer({ min: 1, max: 50 }), fc.option(fc.integer({ min: -100, max: 100 }))), {
   maxLength: 60,

@@ -24,12 +24,4 @@ export default function setup(): void {
   if (outdated('dist/src/serve/browser/main.js', ['src', 'scripts/build-pages.mjs'])) run('build:pages');
   if (outdated('dist/src/engine/cpu/kernels-relaxed.wasm', ['src/engine/cpu/wasm', 'scripts/build-wasm.mjs']))
     run('build:wasm');
-  const page = [
-    'src/board/page',
-    'src/config/differences.ts',
-    'src/report/attention-page.ts',
-    'scripts/build-page.mjs',
-    ...common,
-  ];
-  if (outdated('dist/src/board/page/bundle.js', page)) run('build:page');
 }

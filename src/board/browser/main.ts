@@ -1,4 +1,5 @@
 /** What the page runs. */
+import './style.css';
 import { Board } from './board.js';
 
 new Board(document.getElementById('board')!);

@@ -1,0 +1,2 @@
+/** The bundler puts what is imported so beside the script. */
+declare module '*.css';
