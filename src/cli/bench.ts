@@ -6,12 +6,13 @@ import { type Dataset, loadDataset } from '../data/dataset.js';
 import { fullLength, syntheticDataset } from '../data/synthetic.js';
 import { UserError } from '../errors.js';
 import { usableThreads } from '../files/container-limits.js';
+import { plural } from '../report/amounts.js';
 import { Screen } from '../report/screen.js';
 import type { Precision } from '../tensor/matrix.js';
 import { type BenchmarkResult, benchmark } from '../training/checks/benchmark.js';
 import { fastestSettings } from '../training/checks/fastest-settings.js';
 import { measurePeak } from '../training/checks/peak.js';
-import { configOption, setOption } from './options.js';
+import { configOption, jsonOption, quietOption, setOption } from './options.js';
 import { wholeNumber } from './whole-number.js';
 
 interface Arguments {
@@ -24,6 +25,7 @@ interface Arguments {
   workers?: string;
   steps: number;
   json: boolean;
+  quiet: boolean;
 }
 
 type Lengths = 'full' | 'data';
@@ -55,7 +57,8 @@ export const benchCommand: CommandModule<unknown, Arguments> = {
             'Worker counts, such as 1,2 (default: every core); auto: find what is fastest, shards and batch too',
         },
         steps: { type: 'number', requiresArg: true, default: 30, describe: 'Steps that count' },
-        json: { type: 'boolean', default: false, describe: 'One JSON object a line' },
+        json: jsonOption,
+        quiet: quietOption,
       })
       .example('$0 bench --shape coco --workers 1,2', 'the COCO shape with one and two workers')
       .example('$0 bench --config config/flickr1k-lstm.yaml --json', 'real captions, one JSON object a line')
@@ -65,13 +68,12 @@ export const benchCommand: CommandModule<unknown, Arguments> = {
 };
 
 async function bench(args: Arguments): Promise<void> {
-  const screen = new Screen();
+  const screen = new Screen({ live: process.stderr, quiet: args.quiet });
   const lengths = args.lengths ?? (args.shape === undefined ? 'data' : 'full');
   const { config, load } = subject(args, lengths);
   const steps = wholeNumber('--steps', args.steps);
   const counts = args.workers === 'auto' ? null : workerCounts(args.workers);
-  const progress = new Screen(process.stderr);
-  const preparing = (what: string) => progress.progress(what);
+  const preparing = (what: string, done?: number, of?: number) => screen.wait({ what, done, of });
   let peak = Number.NaN;
   const measure = async (some: Config, workers: number): Promise<BenchmarkResult> => {
     const result = await benchmark(some, {
@@ -79,17 +81,17 @@ async function bench(args: Arguments): Promise<void> {
       steps,
       load,
       preparing,
-      step: (done, of) => preparing(`${workers} worker${workers === 1 ? '' : 's'}: step ${done} of ${of}`),
-      onFault: (message) => screen.warn(`warning: ${message}`),
+      step: (done, of) => screen.wait({ what: plural(workers, 'worker'), done, of, unit: 'steps' }),
+      onFault: (message) => screen.warning(message),
     });
     if (Number.isNaN(peak)) {
       preparing('measuring what one core can do at most');
       peak = await measurePeak(result.trainer.engine.choice);
     }
-    progress.endProgress();
+    screen.endLive();
     const peakShare = (result.gflops * 1e9) / (peak * Math.min(workers, usableThreads()));
-    if (args.json) screen.print(JSON.stringify(record(result, lengths, peakShare)));
-    else for (const line of lines(result, lengths, peakShare)) screen.print(line);
+    if (args.json) screen.result(JSON.stringify(record(result, lengths, peakShare)));
+    else for (const line of lines(result, lengths, peakShare)) screen.result(line);
     return result;
   };
   if (counts === null) await findFastest(config, args, measure, screen);
@@ -119,15 +121,15 @@ async function findFastest(
     },
   );
   if (json) {
-    screen.print(JSON.stringify({ fastest: best }));
+    screen.result(JSON.stringify({ fastest: best }));
     return;
   }
-  screen.print('');
-  screen.print('fastest here, as lines of a config:');
-  screen.print('train:');
-  for (const [key, value] of Object.entries(best)) screen.print(`  ${key}: ${value}`);
+  screen.result('');
+  screen.result('fastest here, as lines of a config:');
+  screen.result('train:');
+  for (const [key, value] of Object.entries(best)) screen.result(`  ${key}: ${value}`);
   if (best.batchSize > first) {
-    screen.print(
+    screen.result(
       `A minibatch of ${best.batchSize} in place of ${first} trains otherwise: in fewer and larger steps an epoch.`,
     );
   }

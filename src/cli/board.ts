@@ -6,6 +6,7 @@ import { exportBoard } from '../board/export-board.js';
 import { findRuns, refuseNoFolders } from '../board/find-runs.js';
 import { UserError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
+import { bytesWords, plural } from '../report/amounts.js';
 import { Screen } from '../report/screen.js';
 import { reportError } from './errors.js';
 import { aborted, listeningOptions, portNumber, warnOfOthers } from './listening-options.js';
@@ -55,19 +56,15 @@ async function writeReport(folders: readonly string[], out: string, screen: Scre
   } catch (error) {
     throw new UserError(`--out ${out} cannot be written: ${(error as Error).message}`);
   }
-  screen.print(`written  ${out}: ${runs.length === 1 ? '1 run' : `${runs.length} runs`}, ${sizeOf(html)}`);
+  screen.print(`written  ${out}: ${plural(runs.length, 'run')}, ${bytesWords(Buffer.byteLength(html))}`);
 }
 
 async function serve(folders: readonly string[], host: string, port: number, screen: Screen): Promise<void> {
   const stop = watchSignals(() => true);
   outliveOutput();
   const server = await BoardServer.listen({ host, port, folders, onError: (error) => void reportError(error) });
-  warnOfOthers(host, 'captions travel', (line) => screen.warn(line));
+  warnOfOthers(host, 'captions travel', screen);
   screen.print(`Listening at ${server.url}`);
   await aborted(stop);
   await server.stop();
-}
-
-function sizeOf(text: string): string {
-  return `${Math.ceil(Buffer.byteLength(text) / 1000).toLocaleString('en')} kB`;
 }

@@ -6,8 +6,8 @@ import { type Photo, photosNamed } from '../features/photo-files.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { attentionPage, type PhotoLooks, squareSide } from '../report/attention-page.js';
 import { type PagePhoto, photoPage } from '../report/photo-page.js';
-import { engineLines } from '../report/run-report.js';
 import type { Screen } from '../report/screen.js';
+import { engineLines } from '../report/trainer-lines.js';
 import { type CaptionLooks, mostAtOnce, type PhotoCaption, PhotoCaptioner } from '../training/loop/caption-photos.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { checkpointLines, checkpointsNamed, type DecodingArguments, searchWanted } from './decoding-options.js';
@@ -24,19 +24,18 @@ export interface PhotoArguments extends DecodingArguments {
 
 /** Sets exit code 1 where a photo has no caption. */
 export async function printPhotoCaptions(words: PhotoArguments, screen: Screen): Promise<void> {
-  const warn = (line: string) => screen.warn(line);
-  const members = checkpointsNamed(words, warn);
+  const members = checkpointsNamed(words, screen);
   const [leading] = members.flat();
   const photos = photosNamed(words.photos, process.stdin);
-  for (const line of checkpointLines(members)) warn(line);
+  for (const line of checkpointLines(members)) screen.note(line);
   const captioner = await PhotoCaptioner.open(members, captioningConfig(leading!, words.set), {
     decoding: searchWanted(words),
     moved: movedFiles(words),
     looks: words.attention !== undefined,
     atOnce: Math.min(mostAtOnce, photos.length),
-    onFault: (fault) => warn(`warning: ${fault}`),
+    onFault: (fault) => screen.warning(fault),
   });
-  for (const line of engineLines(captioner.engine)) warn(line);
+  for (const line of engineLines(captioner.engine)) screen.note(line);
   const page: PagePhoto[] = [];
   const looks: PhotoLooks[] = [];
   let done = 0;
@@ -46,7 +45,7 @@ export async function printPhotoCaptions(words: PhotoArguments, screen: Screen):
       if ('error' in caption) process.exitCode = 1;
       else if (caption.looks) looks.push(await photoLooks(caption.photo, caption.looks));
       if (words.json) for (const line of jsonLines(caption)) screen.print(line);
-      else if ('error' in caption) warn(`error: ${caption.error}`);
+      else if ('error' in caption) screen.warn(`error: ${caption.error}`);
       else for (const { text } of caption.decoded) screen.print(`${caption.photo}  ${text}`);
     }
   } finally {

@@ -2,8 +2,8 @@
 import type { CommandModule } from 'yargs';
 import { type FolderSplit, folderSplits } from '../data/dataset.js';
 import { UserError } from '../errors.js';
-import { engineLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
+import { engineLines } from '../report/trainer-lines.js';
 import { captionImages } from '../training/loop/caption-images.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { networkOptions, type PhotoArguments, printPhotoCaptions } from './caption-photos.js';
@@ -55,9 +55,7 @@ export const captionCommand: CommandModule<unknown, Arguments> = {
 };
 
 async function caption(words: Arguments): Promise<void> {
-  const screen = new Screen();
-  const progress = new Screen(process.stderr);
-  const warn = (line: string) => screen.warn(line);
+  const screen = new Screen({ live: process.stderr });
   const count = wholeNumber('--count', words.count ?? 10);
   if (words.checkpoint.length === 0) {
     throw new UserError('caption needs --checkpoint: a checkpoint file, or the folder of a run.');
@@ -65,19 +63,21 @@ async function caption(words: Arguments): Promise<void> {
   if (words.photos.length > 0) return await printPhotoCaptions(words, screen);
   const ofPhotos = (['json', 'html', 'attention', 'network', 'pca'] as const).find((name) => words[name]);
   if (ofPhotos) throw new UserError(`--${ofPhotos} goes with photos: recap caption --checkpoint RUN PHOTO…`);
-  const members = checkpointsNamed(words, warn);
+  const members = checkpointsNamed(words, screen);
   const [leading] = members.flat();
   const config = captioningConfig(leading!, words.set);
   const { engine, captions } = await captionImages(members, config, words.split, {
     images: { first: count },
     decoding: searchWanted(words),
-    onFault: (fault) => warn(`warning: ${fault}`),
-    ...captioningProgress(progress),
+    onFault: (fault) => screen.warning(fault),
+    ...captioningProgress(screen),
   });
-  progress.endProgress();
-  for (const line of [...checkpointLines(members), ...engineLines(engine)]) warn(line);
+  screen.endLive();
+  for (const line of [...checkpointLines(members), ...engineLines(engine)]) screen.note(line);
   if (words.count !== undefined && captions.length < count) {
-    warn(`note: --count ${count}, but the ${words.split} features have ${captions.length} images; all are captioned.`);
+    screen.note(
+      `note: --count ${count}, but the ${words.split} features have ${captions.length} images; all are captioned.`,
+    );
   }
   for (const { image, url, decoded } of captions) {
     for (const { text } of decoded) {

@@ -5,6 +5,7 @@ import type { DecodingOptions } from '../model/decoding/decoding.js';
 import type { Screen } from '../report/screen.js';
 import { type Checkpoint, readCheckpoint } from '../training/checkpoints/checkpoint.js';
 import { checkpointOfRun, newestCheckpointsOfRun } from '../training/checkpoints/checkpoint-folder.js';
+import type { ImageOptions } from '../training/loop/caption-images.js';
 import type { CaptioningOptions } from '../training/loop/input-captioner.js';
 import { wholeNumber } from './whole-number.js';
 
@@ -60,9 +61,9 @@ export function searchWanted(words: DecodingArguments): DecodingOptions {
  */
 export function checkpointsNamed(
   { checkpoint: paths, average }: Pick<DecodingArguments, 'checkpoint' | 'average'>,
-  warn: (line: string) => void,
+  screen: Screen,
 ): Checkpoint[][] {
-  const onBad = (_path: string, why: string) => warn(`warning: ${why} It is passed over.`);
+  const onBad = (_path: string, why: string) => screen.warning(`${why} It is passed over.`);
   return paths.map((path) => {
     const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
     if (average === undefined) return [isFolder ? checkpointOfRun(path, onBad) : readCheckpoint(path)];
@@ -72,17 +73,15 @@ export function checkpointsNamed(
   });
 }
 
-/** What captioning tells of itself, on a screen of standard error: standard output has captions or scores alone. */
-export function captioningProgress(screen: Screen): Required<Pick<CaptioningOptions, 'captioning'>> {
+/** What captioning tells of itself. */
+export function captioningProgress(
+  screen: Screen,
+): Required<Pick<CaptioningOptions, 'captioning'>> & Pick<ImageOptions, 'loading'> {
   return {
-    captioning: (done, of) => {
-      if (of > quicklyCaptioned) screen.progress(`${done} of ${of} images captioned`);
-    },
+    loading: (done, of) => screen.wait({ what: 'reading the features', done, of }),
+    captioning: (done, of) => screen.wait({ what: 'captioning', done, of, unit: 'images' }),
   };
 }
-
-/** Images that take so little time that nobody need be told. */
-const quicklyCaptioned = 100;
 
 export function checkpointLines(members: readonly (readonly Checkpoint[])[]): string[] {
   const lines = members.map((some) => {

@@ -1,7 +1,7 @@
 /** How a command that fails ends: what it prints on stderr and its exit code. */
 import { TrainingError, UserError } from '../errors.js';
 import { oneLine } from '../one-line.js';
-import { clearLine } from '../report/screen.js';
+import { eraseLiveAreas } from '../report/live-area.js';
 import { version } from '../version.js';
 
 /** The user can mend it. */
@@ -26,7 +26,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 function print(text: string, code: number): number {
-  // A live line may stand there still.
-  process.stderr.write(`${process.stderr.isTTY ? clearLine : ''}recap: ${text}\n`);
+  eraseLiveAreas();
+  process.stderr.write(`recap: ${text}\n`);
   return code;
 }

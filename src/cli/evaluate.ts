@@ -7,8 +7,8 @@ import { type CaptionScores, scoreCaptions } from '../evaluation/score-captions.
 import { scoreLines, scoreRecord } from '../evaluation/score-report.js';
 import { type CaptionTokens, captionTokens } from '../evaluation/tokenise.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
-import { engineLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
+import { engineLines } from '../report/trainer-lines.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { scoreImages } from '../training/loop/score-images.js';
 import {
@@ -19,7 +19,7 @@ import {
   decodingOptions,
   searchWanted,
 } from './decoding-options.js';
-import { setOption } from './options.js';
+import { quietOption, setOption } from './options.js';
 
 interface Arguments extends DecodingArguments {
   candidates?: string;
@@ -30,6 +30,7 @@ interface Arguments extends DecodingArguments {
   idf?: string;
   out?: string;
   json: boolean;
+  quiet: boolean;
   set: string[];
 }
 
@@ -66,6 +67,7 @@ export const evaluateCommand: CommandModule<unknown, Arguments> = {
           describe: 'File for all of it as JSON, with the captions and scores of each image',
         },
         json: { type: 'boolean', default: false, describe: 'Print JSON' },
+        quiet: quietOption,
         set: setOption,
       })
       .example('$0 evaluate --run runs/a --beam 3', 'all validation images, by the best checkpoint of a run')
@@ -85,13 +87,14 @@ interface Evaluation {
 }
 
 async function evaluate(words: Arguments): Promise<void> {
-  const screen = new Screen();
+  const screen = new Screen({ live: process.stderr, quiet: words.quiet });
   const { scores, about, perImage } =
     words.candidates === undefined ? await ofCheckpoints(words, screen) : await ofCandidates(words, words.candidates);
   const record = { ...about, ...scoreRecord(scores) };
   if (words.out !== undefined) write(words.out, { ...record, perImage });
   const lines = words.json ? JSON.stringify(record, null, 2).split('\n') : scoreLines(scores);
-  for (const line of lines) screen.print(line);
+  screen.endLive();
+  for (const line of lines) screen.result(line);
 }
 
 async function ofCandidates(words: Arguments, candidates: string): Promise<Evaluation> {
@@ -104,15 +107,13 @@ async function ofCandidates(words: Arguments, candidates: string): Promise<Evalu
 }
 
 async function ofCheckpoints(words: Arguments, screen: Screen): Promise<Evaluation> {
-  const progress = new Screen(process.stderr);
-  const warn = (line: string) => screen.warn(line);
   const paths = [...(words.run === undefined ? [] : [words.run]), ...words.checkpoint];
   if (paths.length === 0) {
     throw new UserError(
       'evaluate needs --run FOLDER or --checkpoint FILE, or captions made elsewhere by --candidates.',
     );
   }
-  const members = checkpointsNamed({ ...words, checkpoint: paths }, warn);
+  const members = checkpointsNamed({ ...words, checkpoint: paths }, screen);
   const [leading] = members.flat();
   const decoding = searchWanted(words);
   const { scores, captions, engine, references, note } = await scoreImages(
@@ -121,15 +122,16 @@ async function ofCheckpoints(words: Arguments, screen: Screen): Promise<Evaluati
     {
       split: words.split,
       decoding,
-      onFault: (fault) => warn(`warning: ${fault}`),
-      ...captioningProgress(progress),
+      onFault: (fault) => screen.warning(fault),
+      ...captioningProgress(screen),
+      scoring: () => screen.wait({ what: 'scoring the captions' }),
       ...(words.refs === undefined ? {} : { references: readReferences(words.refs) }),
       ...scoringOf(words),
     },
   );
-  progress.endProgress();
-  for (const line of [...checkpointLines(members), ...engineLines(engine)]) warn(line);
-  if (note !== null) warn(`note: ${note}.`);
+  screen.endLive();
+  for (const line of [...checkpointLines(members), ...engineLines(engine)]) screen.note(line);
+  if (note !== null) screen.note(`note: ${note}.`);
   const decodedOf = new Map(captions.map(({ image, decoded }) => [String(image), decoded]));
   const checkpoints = members.map((some) => some.map(({ path, state }) => ({ path, step: state.step })));
   return {

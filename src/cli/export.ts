@@ -61,8 +61,8 @@ async function exportWanted(words: Arguments): Promise<void> {
     );
   }
   checkOptions(words);
-  const members = checkpointsNamed(words, (line) => screen.warn(line));
-  for (const line of checkpointLines(members)) screen.warn(line);
+  const members = checkpointsNamed(words, screen);
+  for (const line of checkpointLines(members)) screen.note(line);
   if (words.onnx !== undefined) await writeOnnx(words.onnx, members[0]!, words, screen);
   if (words.web !== undefined) writeWebPage(words.web, members[0]!, words, screen);
 }

@@ -6,9 +6,10 @@ import { extractFeatures } from '../data/extract-features.js';
 import { UserError } from '../errors.js';
 import { describeNetwork, type Extractor, openBuiltIn, openNetwork } from '../features/extractor.js';
 import { type PresetName, presetNames } from '../features/presets.js';
-import { duration } from '../report/run-report.js';
+import { duration } from '../report/amounts.js';
 import { Screen } from '../report/screen.js';
 import { shellWord } from '../shell-word.js';
+import { quietOption } from './options.js';
 import { wholeNumber } from './whole-number.js';
 
 interface Arguments {
@@ -27,6 +28,7 @@ interface Arguments {
   mean?: string;
   scale?: string;
   pca?: number;
+  quiet: boolean;
 }
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -57,6 +59,7 @@ export const featuresCommand: CommandModule<unknown, Arguments> = {
         channels: { choices: ['rgb', 'bgr'] as const, describe: 'Order of the colours' },
         mean: { ...text, describe: 'A pixel is (value - mean) / scale, with values from 0 to 255: a number, or R,G,B' },
         scale: { ...text, describe: 'See --mean' },
+        quiet: quietOption,
         pca: { ...number, describe: 'Project to so many principal components too (data.features: fc7_pca)' },
       })
       .example('$0 features --data data --builtin', 'without a network')
@@ -69,7 +72,7 @@ export const featuresCommand: CommandModule<unknown, Arguments> = {
 };
 
 async function features(words: Arguments): Promise<void> {
-  const screen = new Screen();
+  const screen = new Screen({ quiet: words.quiet });
   const pca = words.pca === undefined ? null : wholeNumber('--pca', words.pca);
   const extractor = await extractorWanted(words);
   try {
@@ -78,23 +81,27 @@ async function features(words: Arguments): Promise<void> {
       events: {
         resumed: (done, total) => screen.print(`going on after ${done} of ${total} images`),
         progress: ({ done, total, imagesPerSecond, secondsLeft }) =>
-          screen.progress(
-            `${done}/${total} images  ${imagesPerSecond.toFixed(1)} images/s  ${duration(1000 * secondsLeft)} left`,
-          ),
-        writing: () => screen.endProgress(),
+          screen.wait({
+            what: 'features',
+            done,
+            of: total,
+            unit: `images  ${imagesPerSecond.toFixed(1)}/s`,
+            plain: `${done}/${total} images  ${imagesPerSecond.toFixed(1)} images/s  ${duration(1000 * secondsLeft)} left`,
+          }),
+        writing: (path) => screen.wait({ what: `writing ${path}` }),
         waiting: (message) => screen.warn(message),
       },
     });
-    screen.endProgress();
+    screen.endLive();
     const { columns, grid, images, files } = outcome;
     const counts = Object.entries(images).map(([split, count]) => `${count} ${split}`);
-    screen.print(`features  ${counts.join(', ')}: ${columns} columns`);
-    if (grid) screen.print(`grid      ${grid.positions} vectors of ${grid.columns} columns`);
-    for (const path of files) screen.print(`written   ${path}`);
-    screen.print('Train on them with');
-    screen.print(`  ${trainingCommand(words.data, grid !== null)}`);
+    screen.result(`features  ${counts.join(', ')}: ${columns} columns`);
+    if (grid) screen.result(`grid      ${grid.positions} vectors of ${grid.columns} columns`);
+    for (const path of files) screen.result(`written   ${path}`);
+    screen.result('Train on them with');
+    screen.result(`  ${trainingCommand(words.data, grid !== null)}`);
   } finally {
-    screen.endProgress();
+    screen.endLive();
     await extractor.close();
   }
 }
@@ -123,6 +130,7 @@ const networkOptions = [
 async function extractorWanted({
   data: _,
   pca: __,
+  quiet: ___,
   builtin,
   model,
   mean,

@@ -1,6 +1,6 @@
 /** The end of a run: captions of images it has not seen, and for the built-in set how many of them are true. */
 import { ensureShapes, isTrueCaption, loadShapesScenes } from '../data/shapes/shapes.js';
-import { captionLines } from '../report/run-report.js';
+import { captionLines } from '../report/caption-lines.js';
 import type { Screen } from '../report/screen.js';
 import type { Trainer } from '../training/loop/trainer.js';
 import {
@@ -16,10 +16,11 @@ const shown = 8;
 export async function printFinalCaptions({ coordinator, dataset, config }: Trainer, screen: Screen): Promise<void> {
   const { val, vocabulary } = dataset;
   const parameters = validatedParameters(config);
+  screen.endLive();
   screen.print('');
   screen.print('Captions of validation images, which were not trained on:');
   const samples = await sampleCaptions(coordinator, val, vocabulary, shown, parameters);
-  for (const line of captionLines(samples)) screen.printWrapped(line);
+  for (const line of captionLines(samples)) screen.print(line);
   if (config.data.builtin === 'shapes' && config.data.tokens === 'word') {
     const scenes = loadShapesScenes(await ensureShapes()).val;
     const captions = await captionRows(coordinator, val, vocabulary, firstCaptionOfEachImage(val), parameters);

@@ -1,10 +1,10 @@
 /** `recap gradcheck`: analytic against numeric gradients, parameter by parameter. */
 import type { CommandModule } from 'yargs';
 import { resolveConfig } from '../config/load.js';
-import { trainerLines } from '../report/run-report.js';
+import { allowed, gradcheckAsJson, gradcheckOnScreen } from '../report/gradcheck-report.js';
 import { Screen } from '../report/screen.js';
 import { gradientCheck } from '../training/checks/gradient-check.js';
-import { configOption, setOption } from './options.js';
+import { configOption, jsonOption, quietOption, setOption } from './options.js';
 import { outliveOutput } from './output.js';
 import { wholeNumber } from './whole-number.js';
 
@@ -13,10 +13,9 @@ interface Arguments {
   set: string[];
   captions: number;
   elements: number;
+  quiet: boolean;
+  json: boolean;
 }
-
-/** The course calls anything above this a likely mistake. */
-const allowed = 1e-5;
 
 export const gradcheckCommand: CommandModule<unknown, Arguments> = {
   builder: (yargs) =>
@@ -24,38 +23,27 @@ export const gradcheckCommand: CommandModule<unknown, Arguments> = {
       .options({ config: { ...configOption, demandOption: true }, set: setOption })
       .option('captions', { type: 'number', default: 2, requiresArg: true, describe: 'Captions of the loss' })
       .option('elements', { type: 'number', default: 10, requiresArg: true, describe: 'Elements of each parameter' })
+      .options({ quiet: quietOption, json: jsonOption })
       .example('$0 gradcheck --config config/shapes.yaml', 'every parameter of the quick start'),
   handler: run,
 };
 
-async function run({ config, set, captions, elements }: Arguments): Promise<void> {
+async function run({ config, set, captions, elements, quiet, json }: Arguments): Promise<void> {
   // The exit code is a verdict, whoever reads how it came about.
   outliveOutput();
-  const screen = new Screen();
+  const screen = new Screen({ quiet: quiet || json });
+  const report = json ? gradcheckAsJson((record) => screen.result(JSON.stringify(record))) : gradcheckOnScreen(screen);
   let worst = 0;
   const checks = gradientCheck(resolveConfig(config, set), {
     captions: wholeNumber('--captions', captions),
     elements: wholeNumber('--elements', elements),
-    started: (trainer, switchedOff) => {
-      screen.endProgress();
-      for (const line of trainerLines(trainer)) screen.printWrapped(line);
-      if (switchedOff.length > 0) {
-        screen.printWrapped(`          switched off for this: ${switchedOff.join(', ')}`);
-      }
-      screen.print('');
-    },
-    compared: (name, done, of) => screen.progress(`${name.padEnd(8)}  ${done} of ${of} elements`),
-    preparing: (what) => screen.progress(what),
-    onFault: (message) => screen.warn(`warning: ${message}`),
+    onFault: (message) => screen.warning(message),
+    ...report,
   });
-  for await (const { name, compared, relativeError } of checks) {
-    screen.endProgress();
-    worst = Math.max(worst, relativeError);
-    const verdict = relativeError < allowed ? '' : '  TOO LARGE';
-    screen.print(
-      `${name.padEnd(8)}  relative error ${relativeError.toExponential(2)} over ${compared} elements${verdict}`,
-    );
+  for await (const check of checks) {
+    worst = Math.max(worst, check.relativeError);
+    report.checked(check);
   }
-  screen.print(`largest relative error ${worst.toExponential(2)}, allowed ${allowed}`);
+  report.ended(worst);
   if (!(worst < allowed)) process.exitCode = 1;
 }

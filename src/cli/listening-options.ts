@@ -1,6 +1,7 @@
 /** Options of the commands that listen for browsers and programs. */
 import { isIP } from 'node:net';
 import { UserError } from '../errors.js';
+import type { Screen } from '../report/screen.js';
 
 export function listeningOptions(port: number) {
   return {
@@ -21,10 +22,10 @@ export function portNumber(port: number): number {
 }
 
 /** @param whatTravels such as "photos travel" */
-export function warnOfOthers(host: string, whatTravels: string, warn: (line: string) => void): void {
+export function warnOfOthers(host: string, whatTravels: string, screen: Screen): void {
   if (isLoopback(host)) return;
-  warn(
-    `warning: everyone who can reach this machine at ${host} can use this server: it asks for no password, and ` +
+  screen.warning(
+    `everyone who can reach this machine at ${host} can use this server: it asks for no password, and ` +
       `${whatTravels} unencrypted. Ctrl-C ends it.`,
   );
 }

@@ -5,6 +5,18 @@ export const configOption = {
   describe: 'Config file (YAML)',
 } as const;
 
+export const quietOption = {
+  type: 'boolean',
+  default: false,
+  describe: 'Print warnings and the result alone',
+} as const;
+
+export const jsonOption = {
+  type: 'boolean',
+  default: false,
+  describe: 'Print one JSON object a line',
+} as const;
+
 export const setOption = {
   type: 'string',
   array: true,
@@ -12,10 +24,4 @@ export const setOption = {
   default: [] as string[],
   defaultDescription: 'none',
   describe: 'Override a config key, KEY=VALUE with the value in YAML; may be repeated',
-} as const;
-
-export const jsonOption = {
-  type: 'boolean',
-  default: false,
-  describe: 'Print JSON for programs',
 } as const;

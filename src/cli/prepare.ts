@@ -11,6 +11,7 @@ import { preparationLines } from '../report/preparation-lines.js';
 import { Screen } from '../report/screen.js';
 import { shellWord } from '../shell-word.js';
 import { mostSteps } from '../tensor/model-spec.js';
+import { quietOption } from './options.js';
 import { watchSignals } from './signals.js';
 import { wholeNumber } from './whole-number.js';
 
@@ -25,6 +26,7 @@ interface Arguments {
   val?: number;
   test?: number;
   seed?: number;
+  quiet: boolean;
 }
 
 export const prepareCommand: CommandModule<unknown, Arguments> = {
@@ -81,6 +83,7 @@ export const prepareCommand: CommandModule<unknown, Arguments> = {
           requiresArg: true,
           describe: `Which images are drawn (default: ${defaultSplits.seed})`,
         },
+        quiet: quietOption,
       })
       .example('$0 prepare --captions captions.csv --images photos --out data/mine', 'a table of one’s own')
       .example(
@@ -104,10 +107,9 @@ function share(name: 'val' | 'test', what: string): string {
 
 async function run(words: Arguments): Promise<void> {
   const { captions, images, out } = words;
-  const screen = new Screen();
+  const screen = new Screen({ quiet: words.quiet });
   // The exit that follows removes what is half-made.
   watchSignals(() => false);
-  const start = performance.now();
   const report = await prepare({
     captions: captions.length > 0 ? captions : images.slice(0, 1).map((folder) => join(folder, 'captions.txt')),
     images,
@@ -117,15 +119,14 @@ async function run(words: Arguments): Promise<void> {
     longest: longestOf(words.longest),
     lists: words.list.map(parseList),
     random: randomOf(words),
-    // What is done in a moment shows nothing.
-    progress: (text) => performance.now() - start > 1000 && screen.progress(text),
-  }).finally(() => screen.endProgress());
+    progress: (what, done, of) => screen.wait({ what, done, of }),
+  }).finally(() => screen.endLive());
   for (const line of preparationLines(report)) screen.print(line);
   screen.print('');
-  screen.print(
+  screen.result(
     `Made ${shellWord(out)}. Compute features of its images by a network in ONNX (--model FILE), or without one:`,
   );
-  screen.print(`  npx recap features --data ${shellWord(out)} --builtin`);
+  screen.result(`  npx recap features --data ${shellWord(out)} --builtin`);
 }
 
 function tokeniserNamed(tokens: Arguments['tokens']): Tokeniser {

@@ -2,8 +2,8 @@
 import type { CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { decodingOf } from '../model/decoding/decoding.js';
-import { engineLines } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
+import { engineLines } from '../report/trainer-lines.js';
 import { PhotoServer } from '../serve/photo-server.js';
 import { attendingModel, captionModels } from '../training/loop/caption-models.js';
 import { PhotoCaptioner } from '../training/loop/caption-photos.js';
@@ -59,7 +59,6 @@ export const serveCommand: CommandModule<unknown, Arguments> = {
 
 async function serve(words: Arguments): Promise<void> {
   const screen = new Screen();
-  const warn = (line: string) => screen.warn(line);
   const { host } = words;
   const port = portNumber(words.port);
   const queue = wholeNumber('--queue', words.queue);
@@ -67,7 +66,7 @@ async function serve(words: Arguments): Promise<void> {
   if (words.checkpoint.length === 0) {
     throw new UserError('serve needs --checkpoint: a checkpoint file, or the folder of a run.');
   }
-  const members = checkpointsNamed(words, warn);
+  const members = checkpointsNamed(words, screen);
   const decoding = searchWanted(words);
   // Samples go by an image's place among those that are captioned with it, and here that is chance.
   const atOnce = decodingOf(decoding, []).search.kind === 'sampling' ? 1 : mostAtOnce;
@@ -75,7 +74,7 @@ async function serve(words: Arguments): Promise<void> {
   const lines = checkpointLines(members);
   let isListening = false;
   const stop = watchSignals((signal) => {
-    if (isListening) warn(`${signal}: finishing the photos that are here. Again to stop at once.`);
+    if (isListening) screen.warn(`${signal}: finishing the photos that are here. Again to stop at once.`);
     return isListening;
   });
   outliveOutput();
@@ -84,15 +83,15 @@ async function serve(words: Arguments): Promise<void> {
     moved: movedFiles(words),
     looks: attendingModel(captionModels(members)) !== undefined,
     atOnce,
-    onFault: (fault) => warn(`warning: ${fault}`),
+    onFault: (fault) => screen.warning(fault),
   });
   try {
     const onError = (error: unknown) => void reportError(error);
     const title = lines.join('; ');
     const server = await PhotoServer.listen(captioner, { host, port, queue, rate, atOnce, title, onError });
     isListening = true;
-    for (const line of [...lines, ...engineLines(captioner.engine)]) warn(line);
-    warnOfOthers(host, 'photos travel', warn);
+    for (const line of [...lines, ...engineLines(captioner.engine)]) screen.note(line);
+    warnOfOthers(host, 'photos travel', screen);
     screen.print(`Listening at ${server.url}`);
     await aborted(stop);
     await server.stop();

@@ -2,13 +2,15 @@
 import type { CommandModule } from 'yargs';
 import { resolveConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
+import { JsonReport } from '../report/json-report.js';
 import { outcomeLines } from '../report/run-outcome.js';
 import { RunReport } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
+import type { TrainReport } from '../report/train-report.js';
 import { defaultRunFolders } from '../training/run/run-folder.js';
 import { resumeRun, startOrResumeRun, startRun, type TrainOptions, type TrainOutcome } from '../training/run/train.js';
 import { printFinalCaptions } from './final-captions.js';
-import { configOption, setOption } from './options.js';
+import { configOption, jsonOption, quietOption, setOption } from './options.js';
 import { outliveOutput } from './output.js';
 import { exitCodeOf, watchSignals } from './signals.js';
 
@@ -17,6 +19,8 @@ interface Arguments {
   set: string[];
   run?: string;
   resume?: string;
+  quiet: boolean;
+  json: boolean;
 }
 
 export const trainCommand: CommandModule<unknown, Arguments> = {
@@ -34,6 +38,7 @@ export const trainCommand: CommandModule<unknown, Arguments> = {
         requiresArg: true,
         describe: 'Go on with the run in this folder; auto: start the run of --run, or go on with it',
       })
+      .options({ quiet: quietOption, json: jsonOption })
       .example('$0 train --config config/shapes.yaml', 'the built-in set, under a minute')
       .example('$0 train --config config/coco-lstm.yaml --set train.workers=8', 'override one key')
       .example('$0 train --resume runs/coco-lstm-20260301-120000', 'go on where it stopped')
@@ -68,29 +73,27 @@ function action({ config, set, run, resume }: Arguments): (options: TrainOptions
 async function train(words: Arguments): Promise<void> {
   const act = action(words);
   outliveOutput();
-  const screen = new Screen();
-  const events = new RunReport(screen);
+  const screen = new Screen({ quiet: words.quiet || words.json });
+  const report: TrainReport = words.json ? new JsonReport(screen) : new RunReport(screen);
   const stop = watchSignals((signal) => {
-    screen.endProgress();
     screen.warn(
-      events.hasStarted
+      report.hasStarted
         ? `${signal}: finishing this step and writing a checkpoint. Again to stop at once.`
         : `${signal}: stopped before training began.`,
     );
-    return events.hasStarted;
+    return report.hasStarted;
   });
-  const outcome = await act({
-    events,
-    signal: stop,
-    finished: (trainer) => {
-      screen.endProgress();
-      return printFinalCaptions(trainer, screen);
-    },
-  });
-  screen.endProgress();
-  const { warnings, lines } = outcomeLines(outcome);
-  for (const warning of warnings) screen.warn(warning);
-  for (const line of lines) screen.print(line);
-  if (outcome.stopped) process.exitCode = exitCodeOf(stop.reason);
-  else if (warnings.length > 0) process.exitCode = 1;
+  try {
+    const outcome = await act({
+      events: report,
+      signal: stop,
+      finished: screen.isQuiet ? undefined : (trainer) => printFinalCaptions(trainer, screen),
+    });
+    report.ended(outcome);
+    if (outcome.stopped) process.exitCode = exitCodeOf(stop.reason);
+    else if (outcomeLines(outcome).warnings.length > 0) process.exitCode = 1;
+  } catch (error) {
+    report.failed(error);
+    throw error;
+  }
 }

@@ -16,7 +16,14 @@ import { copyRow, type FeatureTable } from './feature-table.js';
 import { captionFileName, urlFileName, vocabularyFileName } from './folder-files.js';
 import { Hdf5Reader } from './hdf5.js';
 import { holdOut } from './hold-out.js';
-import { checkSameColumns, describeImages, firstImages, type ImageTables, readImages } from './image-tables.js';
+import {
+  checkSameColumns,
+  describeImages,
+  elementsOf,
+  firstImages,
+  type ImageTables,
+  readImages,
+} from './image-tables.js';
 import { ensureShapes } from './shapes/shapes.js';
 import { readText } from './text-file.js';
 import type { Vocabulary } from './vocabulary.js';
@@ -74,19 +81,25 @@ export interface DataConfig {
 /**
  * @param precision `float64` keeps the digits of float64 features; otherwise features are float32
  * @param seed chooses the images that are held out
+ * @param loading told how much of the features and grids has been read
  * @throws UserError when a file is missing, damaged or does not fit the others
  */
-export async function loadDataset(config: DataConfig, precision: Precision, seed = 0): Promise<Dataset> {
+export async function loadDataset(
+  config: DataConfig,
+  precision: Precision,
+  seed = 0,
+  loading?: Loading,
+): Promise<Dataset> {
   const folder = await dataFolder(config);
   const captionFile = join(folder, captionFileName);
   const words = readVocabulary(join(folder, vocabularyFileName));
   const names: readonly SplitName[] = config.holdOut === null ? ['train', 'val'] : ['train'];
-  const reader = new Hdf5Reader();
+  const images: ImageTables[] = [];
+  const reader = readerOf(images, loading);
   try {
     const tables = await readCaptions(reader, captionFile, words, names);
     const { captions, vocabulary, notes } =
       config.tokens === 'char' ? toCharacters(tables, words) : { captions: tables, vocabulary: words, notes: [] };
-    const images: ImageTables[] = [];
     for (const name of names) images.push(await describeImages(reader, folder, config, name));
     checkSameColumns(images);
     const splits: CaptionSplit[] = [];
@@ -103,11 +116,24 @@ export async function loadDataset(config: DataConfig, precision: Precision, seed
   }
 }
 
+export type Loading = (done: number, of: number) => void;
+
+/** @param images tables of which `loading` is told, once they are known */
+function readerOf(images: readonly ImageTables[], loading: Loading = () => {}): Hdf5Reader {
+  let done = 0;
+  return new Hdf5Reader(undefined, (elements) => {
+    if (images.length === 0) return;
+    done += elements;
+    loading(done, elementsOf(images));
+  });
+}
+
 /**
  * What a model is given of the images of one split, for captioning without captions: needs the files of features, and of
  * grids where `config.grid` says so, alone.
  *
  * @param first how many of the images are read, from the first on
+ * @param loading told how much of their features and grids has been read
  * @returns the images that were read, how many there are, and the urls of all
  * @throws UserError when a file is missing or damaged
  */
@@ -116,14 +142,17 @@ export async function loadImages(
   split: FolderSplit,
   precision: Precision,
   first = Number.POSITIVE_INFINITY,
+  loading?: Loading,
 ): Promise<{ inputs: Named<FeatureTable>; images: number; urls: readonly string[] | null }> {
   const folder = await dataFolder(config);
-  const reader = new Hdf5Reader();
+  const wanted: ImageTables[] = [];
+  const reader = readerOf(wanted, loading);
   try {
     const images = await describeImages(reader, folder, config, split);
     const { rows } = images.features;
     const urls = readUrls(folder, split, rows);
     const some = firstImages(images, first);
+    wanted.push(some);
     return { inputs: await readImages(reader, some, precision, config.gridPrecision), images: rows, urls };
   } finally {
     await reader.close();

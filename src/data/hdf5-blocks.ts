@@ -118,10 +118,10 @@ function dtypeName(metadata: { type: number; signed: boolean; size: number }): s
 /**
  * Copies a data set into `request.target`.
  *
- * @param progress called after every block, so that the main thread knows that this one is alive
+ * @param progress called after every block with its elements, so that the main thread knows that this one is alive
  * @returns the first element that does not fit, or null
  */
-export async function read(request: ReadRequest, progress: () => void): Promise<UnfitElement | null> {
+export async function read(request: ReadRequest, progress: (elements: number) => void): Promise<UnfitElement | null> {
   await ready;
   const { path, name, description, rows, columns } = request;
   const block = blockShape(description, columns);
@@ -143,7 +143,7 @@ export async function read(request: ReadRequest, progress: () => void): Promise<
         const copy = copierOf(description.dtype, source, target);
         const unfit = copyBlock(copy, { row, column, height, width, columns });
         if (unfit) return { ...unfit, value: numberAt(description.dtype, source, unfit.at) };
-        progress();
+        progress(height * width);
       }
     }
     return null;

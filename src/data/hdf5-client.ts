@@ -33,7 +33,11 @@ export class Hdf5Thread {
   private thread: Worker | null = null;
   private hasStarted = false;
 
-  constructor(readonly patience = defaultPatience) {}
+  /** @param elementsRead told how many more elements have been read, block by block */
+  constructor(
+    readonly patience = defaultPatience,
+    private readonly elementsRead: (elements: number) => void = () => {},
+  ) {}
 
   /** @throws Hdf5Failure */
   async describe(path: string, names: readonly string[]): Promise<readonly Hdf5Entry[]> {
@@ -91,6 +95,7 @@ export class Hdf5Thread {
       };
       const wait = () => setTimeout(() => abandon(new Hdf5Failure('hung', `no progress in ${patience} ms`)), patience);
       const onMessage = (reply: ThreadReply) => {
+        if (reply.kind === 'progress') this.elementsRead(reply.elements);
         if (reply.kind === 'started' || reply.kind === 'progress') {
           this.hasStarted = true;
           clearTimeout(timer);

@@ -25,7 +25,7 @@ export type ThreadRequest =
 
 export type ThreadReply =
   | { readonly kind: 'started' }
-  | { readonly kind: 'progress' }
+  | { readonly kind: 'progress'; readonly elements: number }
   | { readonly kind: 'described'; readonly entries: readonly Hdf5Entry[] }
   | { readonly kind: 'read'; readonly unfit: UnfitElement | null }
   | { readonly kind: 'written' }
@@ -47,7 +47,7 @@ async function answer(request: ThreadRequest): Promise<ThreadReply> {
     case 'describe':
       return { kind: 'described', entries: await describe(request.path, request.names) };
     case 'read':
-      return { kind: 'read', unfit: await read(request, () => reply({ kind: 'progress' })) };
+      return { kind: 'read', unfit: await read(request, (elements) => reply({ kind: 'progress', elements })) };
     case 'create':
       newFile = new NewHdf5File(request.path);
       return { kind: 'written' };

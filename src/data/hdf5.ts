@@ -48,9 +48,12 @@ const again = 'Fetch or make the file again.';
 export class Hdf5Reader {
   private readonly thread: Hdf5Thread;
 
-  /** @param patience milliseconds without progress after which a file is given up */
-  constructor(patience?: number) {
-    this.thread = new Hdf5Thread(patience);
+  /**
+   * @param patience milliseconds without progress after which a file is given up
+   * @param elementsRead told how many more elements have been read, block by block
+   */
+  constructor(patience?: number, elementsRead?: (elements: number) => void) {
+    this.thread = new Hdf5Thread(patience, elementsRead);
   }
 
   /**

@@ -33,6 +33,12 @@ export async function describeImages(
   );
 }
 
+/** Numbers that are to be read. */
+export function elementsOf(images: readonly ImageTables[]): number {
+  const tables = images.flatMap(({ features, grid }) => (grid ? [features, grid] : [features]));
+  return tables.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
+}
+
 /** The first of the images, as far as there are so many. */
 export function firstImages({ features, grid }: ImageTables, count: number): ImageTables {
   const rows = Math.min(count, features.rows);

@@ -1,4 +1,25 @@
-/** Bytes and times as people read them. */
+/** Numbers, bytes and times as people read them. */
+
+const numbers = new Intl.NumberFormat('en-US');
+
+/** "2,304" */
+export function count(value: number): string {
+  return numbers.format(value);
+}
+
+/** "1 step", "2,304 steps" */
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+/** Milliseconds, in the two largest units. */
+export function duration(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
 
 const byteUnits = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
 
@@ -21,4 +42,9 @@ export function ageWords(milliseconds: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
   return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** "24%", rounded down: all of it is all of it. */
+export function percent(share: number): string {
+  return `${Math.floor(100 * share)}%`;
 }

@@ -7,25 +7,25 @@ import type { CheckpointState } from '../training/checkpoints/checkpoint-state.j
 import { builtInFamily } from '../training/loop/built-in-families.js';
 import { fixedKeys } from '../training/run/resumption.js';
 import type { RunDetails } from '../training/run/run-details.js';
-import { ageWords, bytesWords } from './amounts.js';
+import { ageWords, bytesWords, count, duration } from './amounts.js';
+import { captionLines } from './caption-lines.js';
 import { settingWords } from './config-comparison.js';
 import { runRecord, stepWords } from './run-list.js';
-import { captionLines, duration, engineLines } from './run-report.js';
+import { type Labelled, labelled } from './text.js';
 import { tableLines } from './text-table.js';
-
-const indent = ' '.repeat(12);
+import { engineLines, more } from './trainer-lines.js';
 
 /** @param now milliseconds since 1970 */
-export function sheetLines(details: RunDetails, now: number): string[] {
+export function sheetLines(details: RunDetails, now: number): (string | Labelled)[] {
   const { summary, state, configFault } = details;
   const { dir, runId, notes, writtenAt, bytes } = summary;
   const steps = `${summary.state}, step ${stepWords(summary)}`;
   return [
-    `run         ${dir}${runId === null ? '' : `, ${runId}`}`,
-    `state       ${steps}, last written ${ageWords(now - writtenAt)} ago; ${bytesWords(bytes)}`,
-    ...notes.map((note) => indent + note),
+    labelled('run', `${dir}${runId === null ? '' : `, ${runId}`}`),
+    labelled('state', `${steps}, last written ${ageWords(now - writtenAt)} ago; ${bytesWords(bytes)}`),
+    ...notes.map(more),
     ...configLines(details),
-    ...(configFault === null ? [] : [`config      ${configFault}`]),
+    ...(configFault === null ? [] : [labelled('config', configFault)]),
     ...(state === null ? [] : stateLines(state)),
     ...checkpointLines(details),
     ...validationLines(details),
@@ -52,12 +52,12 @@ function settingsOf({ config }: RunDetails): Setting[] {
     .map(({ key, after }) => ({ key, value: after }));
 }
 
-function configLines(details: RunDetails): string[] {
+function configLines(details: RunDetails): Labelled[] {
   const rows = settingsOf(details).map(({ key, value }) => [key, settingWords(value)]);
-  return tableLines(rows).map((line, i) => (i === 0 ? `config      ${line}` : indent + line));
+  return tableLines(rows).map((line, i) => labelled(i === 0 ? 'config' : '', line));
 }
 
-function stateLines(state: CheckpointState): string[] {
+function stateLines(state: CheckpointState): Labelled[] {
   const { engine, captions, vocabulary, recapVersion, elapsedSeconds } = state;
   const { inputs, steps } = state.model.dimensions;
   const counts =
@@ -65,11 +65,10 @@ function stateLines(state: CheckpointState): string[] {
   const columns = Object.entries(inputs).map(([name, width]) => `${name === 'features' ? 'D' : name} = ${width}`);
   const sizes = [`V = ${count(vocabulary.length)}`, `T = ${steps}`, ...columns];
   return [
-    `data        ${[...(counts === null ? [] : [counts]), ...sizes].join(', ')}`,
-    `model       ${modelWords(state)}`,
-    // Two columns more than where a run begins.
-    ...engineLines(engine).map((line) => line.replace(/^.{10}/, (label) => `${label}  `)),
-    `trained     ${duration(1000 * elapsedSeconds)}, by recap ${recapVersion}`,
+    labelled('data', [...(counts === null ? [] : [counts]), ...sizes].join(', ')),
+    labelled('model', modelWords(state)),
+    ...engineLines(engine),
+    labelled('trained', `${duration(1000 * elapsedSeconds)}, by recap ${recapVersion}`),
   ];
 }
 
@@ -107,7 +106,7 @@ function validationLines({ validations, summary }: RunDetails): string[] {
   return titled('validations', tableLines([head, ...rows], [...head.keys()].slice(0, -1)));
 }
 
-function sampleLines({ samples }: RunDetails): string[] {
+function sampleLines({ samples }: RunDetails): (string | Labelled)[] {
   if (samples === null || samples.captions.length === 0) return [];
   const lines = captionLines(samples.captions.map((sample) => ({ ...sample, image: Number(sample.image), url: null })));
   return ['', `captions after step ${count(samples.step)}`, ...lines];
@@ -163,8 +162,4 @@ export function sheetRecord(details: RunDetails): Readonly<Record<string, unknow
     samples,
     commands: Object.fromEntries(commandsFor(details).map(({ purpose, command }) => [purpose, command])),
   };
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
 }

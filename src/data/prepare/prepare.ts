@@ -34,7 +34,7 @@ export interface PrepareOptions {
   /** How splits are drawn where neither captions nor lists tell them; see `defaultSplits` for what is not given. */
   readonly random?: Partial<RandomSplits>;
   /** Told what is being done, again and again. */
-  readonly progress?: (words: string) => void;
+  readonly progress?: (what: string, done?: number, of?: number) => void;
 }
 
 export const preparationDefaults = { tokenise: plainWords, minCount: 5, longest: 15, lists: [], random: {} } as const;
@@ -101,16 +101,14 @@ async function captionFiles(paths: readonly string[]): Promise<CaptionFile[]> {
 async function collect(
   files: readonly CaptionFile[],
   { tokenise, images }: Preparation,
-  progress: (words: string) => void,
+  progress: NonNullable<PrepareOptions['progress']>,
 ): Promise<Collection> {
   const collection = new Collection(tokenise, images);
   const { store, missing, wordless } = collection;
   for (const file of files) {
     const { path, format } = file;
     const { size } = statSync(path);
-    const source = textFile(path, (bytes) =>
-      progress(`reading ${path}  ${Math.floor((100 * bytes) / size)}%  ${store.count.toLocaleString('en')} captions`),
-    );
+    const source = textFile(path, (bytes) => progress(`reading ${path}`, bytes, size));
     await format.read(source, collection.sinkOf(file));
   }
   if (store.count > 0) return collection;

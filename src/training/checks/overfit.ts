@@ -2,7 +2,7 @@
 import { keyPaths } from '../../config/keys.js';
 import { configOf, overriddenConfig } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
-import { type Dataset, loadDataset } from '../../data/dataset.js';
+import { type Dataset, type Loading, loadDataset } from '../../data/dataset.js';
 import { pickRows } from '../../data/hold-out.js';
 import type { ModelFamily } from '../../model/family.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
@@ -46,11 +46,12 @@ const batchSize = 25;
 export async function overfit(config: Config, options: OverfitOptions): Promise<OverfitOutcome> {
   const { config: plain, switchedOff } = withoutRegularisation(config);
   const few = overfitConfig(plain, options);
+  const loading: Loading = (done, of) => options.preparing?.('loading the data', done, of);
   const trainer = await createTrainer(few, {
     onFault: options.onFault,
     preparing: options.preparing,
     family: options.family,
-    load: async (precision) => firstCaptions(await loadDataset(few.data, precision), options.captions),
+    load: async (precision) => firstCaptions(await loadDataset(few.data, precision, 0, loading), options.captions),
   });
   const { coordinator, dataset } = trainer;
   try {

@@ -1,6 +1,6 @@
 /** Captions of images from checkpoints, without any captions file: a checkpoint holds the vocabulary. */
 import type { Config } from '../../config/schema.js';
-import { type FolderSplit, loadImages } from '../../data/dataset.js';
+import { type FolderSplit, type Loading, loadImages } from '../../data/dataset.js';
 import type { FeatureTable } from '../../data/feature-table.js';
 import type { EngineDescription } from '../../engine/engine.js';
 import { precisionOf } from '../../engine/select.js';
@@ -40,6 +40,8 @@ export async function captionInputs(
 
 export interface ImageOptions extends Pick<CaptioningOptions, 'decoding' | 'onFault' | 'captioning'> {
   readonly images?: readonly number[] | { readonly first: number };
+  /** Told how much of the features and grids has been read. */
+  readonly loading?: Loading | undefined;
 }
 
 export interface ImageCaption {
@@ -62,13 +64,13 @@ export async function captionImages(
   checkpoints: CaptioningCheckpoints,
   config: Config,
   split: FolderSplit,
-  { images: wanted, ...options }: ImageOptions = {},
+  { images: wanted, loading, ...options }: ImageOptions = {},
 ): Promise<{ engine: EngineDescription; captions: ImageCaption[] }> {
   const leading = leadingCheckpoint(checkpoints);
   const all = captionModels(checkpoints);
   const data = { ...config.data, grid: all.some(({ model }) => model.recipe.dimensions.inputs.grid !== undefined) };
   const precision = precisionOf(recordedEngine(leading));
-  const { inputs, images: rows, urls } = await loadImages(data, split, precision, mostWanted(wanted));
+  const { inputs, images: rows, urls } = await loadImages(data, split, precision, mostWanted(wanted), loading);
   const { columns: found } = inputs.features!;
   for (const { model, checkpoints: some } of all) {
     const expected = model.recipe.dimensions.inputs.features;

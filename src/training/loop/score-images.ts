@@ -15,10 +15,12 @@ import { decodedNote, referenceList } from './references.js';
 
 export interface ScoringOptions
   extends Pick<ScoreOptions, 'tokens' | 'idf'>,
-    Pick<ImageOptions, 'decoding' | 'onFault' | 'captioning'> {
+    Pick<ImageOptions, 'decoding' | 'onFault' | 'captioning' | 'loading'> {
   readonly split: FolderSplit;
   /** By default the list of the split beside the data, or its HDF5 captions where there is none. */
   readonly references?: ReferenceSet;
+  /** Told when all images are captioned. */
+  readonly scoring?: () => void;
 }
 
 export interface ImageScoring {
@@ -35,7 +37,7 @@ export interface ImageScoring {
 export async function scoreImages(
   checkpoints: CaptioningCheckpoints,
   config: Config,
-  { split, references: given, decoding, onFault, captioning, ...scoring }: ScoringOptions,
+  { split, references: given, decoding, onFault, captioning, loading, scoring, ...options }: ScoringOptions,
 ): Promise<ImageScoring> {
   const { set: references, note } = given ? { set: given, note: null } : await folderReferences(config.data, split);
   checkReferences(references);
@@ -44,6 +46,7 @@ export async function scoreImages(
     ...(decoding ? { decoding } : {}),
     ...(onFault ? { onFault } : {}),
     ...(captioning ? { captioning } : {}),
+    loading,
   };
   const { engine, captions } = await captionImages(checkpoints, config, split, { images, ...told });
   const urls = new Map(captions.map(({ image, url }) => [image, url]));
@@ -55,8 +58,9 @@ export async function scoreImages(
     ...references,
     images: references.images.map((entry) => ({ ...entry, file: entry.file ?? urls.get(Number(entry.image)) ?? null })),
   };
+  scoring?.();
   const training = await trainingCaptions(config.data);
-  const scores = await scoreCaptions(candidates, named, { ...scoring, ...(training ? { training } : {}) });
+  const scores = await scoreCaptions(candidates, named, { ...options, ...(training ? { training } : {}) });
   return { scores, captions, engine, references: references.source, note };
 }
 

@@ -35,8 +35,8 @@ import { sampledWordsOf } from './scheduled-sampling.js';
 import { selfCriticalCaptions } from './self-critical.js';
 import type { TrainingSettings } from './training-steps.js';
 
-/** Told, in words for a person, what takes its time before anything else is to be seen. */
-export type Preparing = (what: string) => void;
+/** Told, in words for a person, what takes its time before anything else is to be seen, and how much of it is done. */
+export type Preparing = (what: string, done?: number, of?: number) => void;
 
 export interface TrainerOptions {
   /** Told of every failure of a worker that was mended. */
@@ -85,9 +85,10 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   const { checkpoint } = options;
   const recorded = checkpoint?.state.engineChoice as EngineChoice | undefined;
   const engines = await engineCandidates(config.engine, recorded);
-  const load = options.load ?? ((precision) => loadDataset(config.data, precision, config.train.seed));
+  const loading = (done?: number, of?: number) => options.preparing?.('loading the data', done, of);
+  const load = options.load ?? ((precision) => loadDataset(config.data, precision, config.train.seed, loading));
   // All candidates compute in the same precision.
-  options.preparing?.('loading the data');
+  loading();
   const dataset = await load(precisionOf(engines[0]!.choice));
   if (dataset.train.count === 0) throw new UserError('The training split has no captions.');
   if (checkpoint && checkpoint.state.dataChecksum !== dataset.checksum) {
@@ -153,6 +154,7 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   };
   if (engines.length > 1) options.preparing?.('timing a step on the GPU and on the processor');
   const engine = await fasterEngine(engines, (choice) => timeStep(optionsWith(choice), dataset.train));
+  options.preparing?.('starting the workers');
   const coordinator = new Coordinator(optionsWith(engine.choice));
   const { shards } = coordinator.options;
   try {

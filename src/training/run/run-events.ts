@@ -1,12 +1,12 @@
-/** What a run tells whoever watches it. Everything is for people; the numbers for programs are in metrics.jsonl. */
+/** What a run tells whoever watches it: for people, but for the records, which metrics.jsonl gets too. */
 
 import type { Trainer } from '../loop/trainer.js';
 import type { TrainingStep } from '../loop/training-steps.js';
 import type { SampleCaption, Validation } from '../loop/validation.js';
 
 export interface RunEvents {
-  /** Before that, and before the first line of a run: what is being done, where that takes its time. */
-  preparing(what: string): void;
+  /** Before that, and before the first line of a run: what is being done, where that takes its time, and how much of it. */
+  preparing(what: string, done?: number, of?: number): void;
   /** Before the first step. */
   started(trainer: Trainer, run: { readonly dir: string; readonly doneSteps: number }): void;
   step(step: TrainingStep): void;
@@ -23,6 +23,8 @@ export interface RunEvents {
   validated(epoch: number, validation: Validation, isBest: boolean): void;
   captions(samples: readonly SampleCaption[]): void;
   checkpointed(path: string, step: number): void;
+  /** Whenever metrics.jsonl gets a line. */
+  recorded(record: Readonly<Record<string, unknown>>): void;
   warning(message: string): void;
   note(message: string): void;
 }
@@ -38,6 +40,7 @@ export function allEvents(some: Partial<RunEvents> = {}): RunEvents {
     validated: (...told) => some.validated?.(...told),
     captions: (...told) => some.captions?.(...told),
     checkpointed: (...told) => some.checkpointed?.(...told),
+    recorded: (...told) => some.recorded?.(...told),
     warning: (...told) => some.warning?.(...told),
     note: (...told) => some.note?.(...told),
   };

@@ -73,6 +73,7 @@ export async function runLoop(
   const metrics = new MetricsLog(folder.metricsPath, {
     warn: (message) => events.warning(message),
     mayWrite: () => folder.holding().state === 'held',
+    recorded: (record) => events.recorded(record),
   });
   const writer = new CheckpointWriter({
     folder: folder.checkpointsDir,

@@ -169,7 +169,7 @@ function lockOptions({ events }: CompleteOptions) {
 function trainerOptions({ events, workerFile, dataset, family }: CompleteOptions): TrainerOptions {
   return {
     onFault: (message) => events.warning(message),
-    preparing: (what) => events.preparing(what),
+    preparing: (...told) => events.preparing(...told),
     workerFile,
     family,
     load: dataset && (() => dataset),

@@ -1,0 +1,61 @@
+/** A program in a real terminal, of which the screen can be read and the size changed: tmux. */
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+
+export class Terminal {
+  private readonly server = `recap-${randomUUID()}`;
+
+  /** @param command for the shell */
+  constructor(command: string, columns: number, rows = 24) {
+    const size = ['-x', String(columns), '-y', String(rows)];
+    // Variables that would ask for plain lines; the shell stays, so that what is left can be looked at.
+    const shell = `env -u NO_COLOR -u CI sh -c '${command}; echo "status $?"; exec cat'`;
+    // UTF-8 whatever the locale, and nobody's settings.
+    this.tmux('-u', '-f', '/dev/null', 'new-session', '-d', ...size, shell);
+  }
+
+  /** What is to be seen, row by row, without the blanks at their ends. */
+  rows(): string[] {
+    return this.tmux('capture-pane', '-p').replace(/\n+$/, '').split('\n');
+  }
+
+  /** With what has scrolled out of it, lines that wrapped joined again. */
+  everything(): string {
+    return this.tmux('capture-pane', '-p', '-J', '-S', '-');
+  }
+
+  get cursor(): { readonly isShown: boolean; readonly row: number } {
+    const [flag, row] = this.tmux('display-message', '-p', '#{cursor_flag} #{cursor_y}').split(' ');
+    return { isShown: flag === '1', row: Number(row) };
+  }
+
+  resize(columns: number, rows = 24): void {
+    this.tmux('resize-window', '-x', String(columns), '-y', String(rows));
+  }
+
+  press(...keys: string[]): void {
+    this.tmux('send-keys', ...keys);
+  }
+
+  /** Until the screen is as it should be; what it shows otherwise is in the error. */
+  async until(condition: (rows: string[]) => boolean, seconds = 200): Promise<string[]> {
+    const end = performance.now() + 1000 * seconds;
+    for (;;) {
+      const rows = this.rows();
+      if (condition(rows)) return rows;
+      if (performance.now() > end) throw new Error(`The terminal shows\n${rows.join('\n')}`);
+      await setTimeout(50);
+    }
+  }
+
+  close(): void {
+    spawnSync('tmux', ['-L', this.server, 'kill-server']);
+  }
+
+  private tmux(...words: string[]): string {
+    const { status, stdout, stderr } = spawnSync('tmux', ['-L', this.server, ...words], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`tmux ${words.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+}
