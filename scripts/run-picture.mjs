@@ -1,57 +1,86 @@
-// Draws a run as an SVG: what the terminal showed beside the loss curve.
+// Draws a terminal in which a run is under way as an SVG: the quick start, in tmux, looked at after its first validation.
 //
-//   recap train --config config/shapes.yaml --run runs/a | tee a.log
-//   node scripts/run-picture.mjs runs/a a.log > docs/run.svg
-import { readFileSync } from 'node:fs';
+//   node scripts/run-picture.mjs > docs/run.svg
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 
-const [run, log] = process.argv.slice(2);
-if (!run || !log) {
-  console.error('usage: node scripts/run-picture.mjs RUN LOG > PICTURE.svg');
-  process.exit(2);
+const columns = 100;
+const rows = 30;
+const font = 13;
+const columnWidth = 7.83;
+const rowHeight = 18;
+const margin = 16;
+const colours = { text: '#d6deeb', dim: '#7f8fa4', 32: '#8bd17c', 33: '#f5b041', 36: '#5ab0e6' };
+
+const main = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+const config = fileURLToPath(new URL('../config/shapes.yaml', import.meta.url));
+const server = `run-picture-${process.pid}`;
+const tmux = (...words) => execFileSync('tmux', ['-L', server, ...words], { encoding: 'utf8' });
+
+/** The screen with its styles, once the run has validated and gone on. */
+async function screenOfRun() {
+  const folder = mkdtempSync(join(tmpdir(), 'recap-picture-'));
+  try {
+    const command = `cd ${folder} && exec env -u NO_COLOR -u CI node ${main} train --config ${config} --run runs/shapes`;
+    const size = ['-x', String(columns), '-y', String(rows)];
+    tmux('-u', '-f', '/dev/null', 'new-session', '-d', ...size, command);
+    for (;;) {
+      const screen = tmux('capture-pane', '-p', '-e');
+      if (/after epoch 8.*(9|10|11)\/24 [^\n]*━/s.test(screen)) return screen.trimEnd();
+      await setTimeout(50);
+    }
+  } finally {
+    tmux('kill-server');
+    // The run is still writing its last checkpoint.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 250 });
+  }
 }
 
-const font = 12;
-const lineHeight = 17;
-const charWidth = 7.25;
-const mostColumns = 112;
-const chartHeight = 220;
-const margin = 16;
-
-const lines = readFileSync(log, 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => (line.length > mostColumns ? `${line.slice(0, mostColumns - 1)}…` : line));
-const records = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').map(JSON.parse);
-const steps = records.filter(({ type }) => type === 'step');
-const validations = records.filter(({ type }) => type === 'validation');
-
-const width = Math.ceil(mostColumns * charWidth + 2 * margin);
-const textHeight = lines.length * lineHeight + 2 * margin;
-const height = textHeight + chartHeight + 3 * margin;
-
-const top = Math.max(...steps.map(({ loss }) => loss));
-const last = steps.at(-1).step;
-const left = margin + 40;
-const right = width - margin;
-const base = textHeight + margin + chartHeight;
-const x = (step) => left + ((right - left) * step) / last;
-const y = (loss) => base - (chartHeight * loss) / top;
-const point = ({ step, loss }) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`;
-const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => share * top);
+/** A row as pieces of one style each, by their columns. */
+function piecesOf(row) {
+  const pieces = [];
+  let column = 0;
+  let isDim = false;
+  let colour = colours.text;
+  for (const part of row.split('\u001b[')) {
+    const [, codes, text] = /^([\d;]*)m(.*)$/.exec(part) ?? [null, null, part];
+    for (const code of codes === null ? [] : codes.split(';')) {
+      if (code === '' || code === '0' || code === '39') colour = colours.text;
+      else if (code in colours) colour = colours[code];
+      if (code === '2') isDim = true;
+      else if (code === '' || code === '0' || code === '22') isDim = false;
+    }
+    // Several blanks in a row may be lost on the way: what is between them has its own place.
+    for (const { 0: words, index } of text.matchAll(/\S+(?: \S+)*/g)) {
+      pieces.push({ column: column + index, words, colour: isDim ? colours.dim : colour });
+    }
+    column += text.length;
+  }
+  return pieces;
+}
 
 const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-const text = lines
-  .map((line, i) => `<text x="${margin}" y="${margin + (i + 1) * lineHeight}">${escaped(line)}</text>`)
-  .join('\n');
 
+/** Its length is said, so that all of a row stands where it should in any font. */
+function drawn({ column, words, colour }, y) {
+  const x = (margin + column * columnWidth).toFixed(1);
+  const length = (words.length * columnWidth).toFixed(1);
+  const fill = colour === colours.text ? '' : ` fill="${colour}"`;
+  return `<text x="${x}" y="${y}" textLength="${length}"${fill}>${escaped(words)}</text>`;
+}
+
+const lines = (await screenOfRun()).split('\n');
+const width = Math.ceil(columns * columnWidth + 2 * margin);
+const height = lines.length * rowHeight + 2 * margin;
 console.log(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
-<title>A training run in the terminal, and its loss curve</title>
-<style>text { font: ${font}px ui-monospace, Menlo, Consolas, monospace; fill: #d6deeb; white-space: pre } .axis { fill: #8b98a9 }</style>
+<title>A training run in the terminal</title>
+<style>text { font: ${font}px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre }</style>
 <rect width="100%" height="100%" rx="8" fill="#0b1622"/>
-${text}
-${ticks.map((tick) => `<path d="M${left} ${y(tick).toFixed(1)}H${right}" stroke="#22364a"/><text class="axis" x="${margin}" y="${(y(tick) + 4).toFixed(1)}">${tick.toFixed(0)}</text>`).join('\n')}
-<polyline points="${steps.map(point).join(' ')}" fill="none" stroke="#5aa9e6" stroke-width="1.2"/>
-${validations.map((record) => `<circle cx="${x(record.step).toFixed(1)}" cy="${y(record.loss).toFixed(1)}" r="4" fill="#f5b041"/>`).join('\n')}
-<text class="axis" x="${right}" y="${base + 18}" text-anchor="end">loss a caption: training (line), validation (dots), ${last} steps</text>
+<g fill="${colours.text}">
+${lines.flatMap((line, i) => piecesOf(line).map((piece) => drawn(piece, margin + (i + 1) * rowHeight - 5))).join('\n')}
+</g>
 </svg>`);

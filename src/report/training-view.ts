@@ -19,6 +19,8 @@ const gap = 3;
 const narrowGap = 2;
 const curve = { least: 7, most: 24 };
 const leastBar = 6;
+/** Columns that the bar takes though the figures below it are narrower. */
+const leastWidth = 39;
 /** Milliseconds for which the memory of a moment ago will do. */
 const memoryInterval = 1000;
 
@@ -60,13 +62,13 @@ export class TrainingView implements View {
   }
 
   private figureLines(columns: number, rows: number): readonly Line[] {
-    const first = Math.max(...[this.epoch(), this.step(), this.speed()].map(columnsOf));
     for (const layout of this.layouts()) {
-      const least = Math.max(...aligned(layout(this.loss(curve.least)), first).map(columnsOf));
+      const least = Math.max(...aligned(layout(this.loss(curve.least))).map(columnsOf));
       const table = layout(this.loss(Math.min(curve.most, curve.least + columns - least)));
       if (least > columns || table.rows.length >= rows) continue;
-      const lines = aligned(table, first);
-      return [this.barLine(table, first, Math.max(...lines.map(columnsOf))), ...lines];
+      const lines = aligned(table);
+      const width = Math.max(...lines.map(columnsOf), Math.min(columns, leastWidth));
+      return [this.barLine(table, width), ...lines];
     }
     return this.flowed(columns, rows);
   }
@@ -80,18 +82,22 @@ export class TrainingView implements View {
     const [memory, workers] = [figure('memory', bytes), plural(this.run.workers, 'worker')];
     const process: Line = [bytes, ' '.repeat(narrowGap), workers];
     const second = [speed, memory, [workers]];
+    const first = Math.max(...[this.epoch(), step, speed].map(columnsOf));
+    const wide = (...rows: Line[][]): Table => ({ first, between: gap, rows });
+    const narrow = (...rows: Line[][]): Table => ({ first, between: narrowGap, rows, hasTimeLeft: rows.length > 1 });
     return [
       (loss) => wide([step, loss, rate, ...second]),
       (loss) => wide([step, loss, rate], second),
       (loss) => wide([step, loss, lr], second),
-      (loss) => ({ ...narrow([step, loss], [speed, left], [lr, process]), hasTimeLeft: true }),
-      (loss) => ({ ...narrow([step, loss], [speed, left]), hasTimeLeft: true }),
+      (loss) => narrow([step, loss], [speed, left], [lr, process]),
+      (loss) => ({ ...narrow([step], [loss], [joined([speed, left], narrowGap)]), first: columnsOf(this.epoch()) }),
+      (loss) => narrow([step, loss], [speed, left]),
       (loss) => narrow([step, loss]),
     ];
   }
 
   /** The bar and how much of it is done; behind it, where there is room, the time left or what a validation counts. */
-  private barLine({ between, hasTimeLeft }: Table, first: number, columns: number): Line {
+  private barLine({ first, between, hasTimeLeft }: Table, columns: number): Line {
     const { validation, figures } = this;
     const start = padded(validation ? ['validation'] : this.epoch(), first + between);
     const share = validation ? validation.done / Math.max(1, validation.of) : figures.share;
@@ -176,6 +182,8 @@ function figure(label: string, value = '–'): Line {
 
 /** Figures that stand one below the other. */
 interface Table {
+  /** Columns of the first of them, which the line of the bar has too. */
+  readonly first: number;
   /** Columns between two figures. */
   readonly between: number;
   readonly rows: readonly (readonly Line[])[];
@@ -183,16 +191,7 @@ interface Table {
   readonly hasTimeLeft?: boolean;
 }
 
-function wide(...rows: Line[][]): Table {
-  return { between: gap, rows };
-}
-
-function narrow(...rows: Line[][]): Table {
-  return { between: narrowGap, rows };
-}
-
-/** @param first columns of the first figures, which the line above has too */
-function aligned({ between, rows }: Table, first: number): Line[] {
+function aligned({ first, between, rows }: Table): Line[] {
   const widths = rows[0]!.map((_, column) =>
     Math.max(column === 0 ? first : 0, ...rows.map((row) => columnsOf(row[column] ?? []))),
   );

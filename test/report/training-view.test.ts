@@ -48,6 +48,15 @@ describe('A run under way', () => {
     ]);
   });
 
+  it('keeps its bar at 40 columns however many steps there are', () => {
+    const figures = new RunningFigures(0, 400_000);
+    const view = new TrainingView({ epochs: 100_000, stepsPerEpoch: 4, workers: 2 }, figures);
+    figures.add({ ...step(73_013), epoch: 18_254 });
+    const lines = text(view, 39, 4);
+    expect(lines[0]).toMatch(/^epoch 18,254\/100,000 +━*╸?─+ +18%$/);
+    expect(lines.slice(1).join('\n')).toMatch(/^step +73,013\/400,000\nloss .*\n.* captions\/s {2}.* left$/);
+  });
+
   it('has its figures one below the other', () => {
     const [epoch, steps, speed] = text(viewAfter(563), 79, 4);
     expect([epoch!.search('━'), steps!.indexOf('loss'), speed!.indexOf('memory')]).toEqual([20, 20, 20]);

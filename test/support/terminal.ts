@@ -3,31 +3,45 @@ import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 
+/** What is to be seen at a moment. */
+export interface Seen {
+  /** Without the blanks at their ends. */
+  readonly rows: readonly string[];
+  /** The row of the cursor, shown or not. */
+  readonly cursorRow: number;
+  readonly cursorIsShown: boolean;
+}
+
 export class Terminal {
   private readonly server = `recap-${randomUUID()}`;
 
   /** @param command for the shell */
   constructor(command: string, columns: number, rows = 24) {
     const size = ['-x', String(columns), '-y', String(rows)];
-    // Variables that would ask for plain lines; the shell stays, so that what is left can be looked at.
-    const shell = `env -u NO_COLOR -u CI sh -c '${command}; echo "status $?"; exec cat'`;
+    // Without variables that ask for plain lines. The shell outlives the program, so that what is left can be looked at.
+    const shell = `env -u NO_COLOR -u CI sh -c 'trap : INT; ${command}; echo "status $?"; exec cat'`;
     // UTF-8 whatever the locale, and nobody's settings.
     this.tmux('-u', '-f', '/dev/null', 'new-session', '-d', ...size, shell);
   }
 
-  /** What is to be seen, row by row, without the blanks at their ends. */
-  rows(): string[] {
-    return this.tmux('capture-pane', '-p').replace(/\n+$/, '').split('\n');
+  look(): Seen {
+    const [cursor, ...rows] = this.tmux(
+      'display-message',
+      '-p',
+      '#{cursor_flag} #{cursor_y}',
+      ';',
+      'capture-pane',
+      '-p',
+    )
+      .replace(/\n+$/, '')
+      .split('\n');
+    const [flag, row] = cursor!.split(' ');
+    return { rows, cursorRow: Number(row), cursorIsShown: flag === '1' };
   }
 
   /** With what has scrolled out of it, lines that wrapped joined again. */
   everything(): string {
     return this.tmux('capture-pane', '-p', '-J', '-S', '-');
-  }
-
-  get cursor(): { readonly isShown: boolean; readonly row: number } {
-    const [flag, row] = this.tmux('display-message', '-p', '#{cursor_flag} #{cursor_y}').split(' ');
-    return { isShown: flag === '1', row: Number(row) };
   }
 
   resize(columns: number, rows = 24): void {
@@ -39,12 +53,12 @@ export class Terminal {
   }
 
   /** Until the screen is as it should be; what it shows otherwise is in the error. */
-  async until(condition: (rows: string[]) => boolean, seconds = 200): Promise<string[]> {
+  async until(condition: (seen: Seen) => boolean, seconds = 200): Promise<Seen> {
     const end = performance.now() + 1000 * seconds;
     for (;;) {
-      const rows = this.rows();
-      if (condition(rows)) return rows;
-      if (performance.now() > end) throw new Error(`The terminal shows\n${rows.join('\n')}`);
+      const seen = this.look();
+      if (condition(seen)) return seen;
+      if (performance.now() > end) throw new Error(`The terminal shows\n${seen.rows.join('\n')}`);
       await setTimeout(50);
     }
   }
