@@ -2,6 +2,7 @@
 import type { GradientCheckOptions, ParameterCheck } from '../training/checks/gradient-check.js';
 import { trainerRecord } from './json-report.js';
 import type { Screen } from './screen.js';
+import { sentence } from './text.js';
 import { more, trainerLines } from './trainer-lines.js';
 
 /** The course calls anything above this a likely mistake. */
@@ -32,7 +33,7 @@ export function gradcheckOnScreen(screen: Screen): GradcheckReport {
     },
     ended: (worst) => {
       screen.endLive();
-      screen.result(`largest relative error ${worst.toExponential(2)}, allowed ${allowed}`);
+      screen.result(sentence(`largest relative error ${worst.toExponential(2)}, allowed ${allowed}`));
     },
   };
 }

@@ -1,8 +1,10 @@
 /** The sanity run, told to people on a screen or to programs as JSON. */
 import type { OverfitOptions, OverfitOutcome } from '../training/checks/overfit.js';
+import { plural } from './amounts.js';
 import { captionLines } from './caption-lines.js';
 import { trainerRecord } from './json-report.js';
 import type { Screen } from './screen.js';
+import { sentence } from './text.js';
 import { more, trainerLines } from './trainer-lines.js';
 
 /** Share of the captions that must come out word for word. */
@@ -38,9 +40,12 @@ export function overfitOnScreen(screen: Screen, captions: number): OverfitReport
       for (const line of captionLines(samples.slice(0, shown))) screen.print(line);
       if (samples.length > shown) screen.print(`  … and ${samples.length - shown} more`);
       screen.print('');
+      const share = Math.round((100 * memorised) / samples.length);
       screen.result(
-        `${memorised} of ${samples.length} captions memorised word for word (${Math.round((100 * memorised) / samples.length)}%), loss ` +
-          `${loss.toFixed(4)} after ${epochs} epoch${epochs === 1 ? '' : 's'}`,
+        sentence(
+          `${memorised} of ${samples.length} captions memorised word for word (${share}%), loss ${loss.toFixed(4)} ` +
+            `after ${plural(epochs, 'epoch')}`,
+        ),
       );
     },
   };

@@ -8,7 +8,7 @@ import { captionLines } from './caption-lines.js';
 import { outcomeLines } from './run-outcome.js';
 import { RunningFigures } from './running-figures.js';
 import type { Screen } from './screen.js';
-import { labelled, styled } from './text.js';
+import { labelled, sentence, styled } from './text.js';
 import type { TrainReport } from './train-report.js';
 import { trainerLines } from './trainer-lines.js';
 import { TrainingView } from './training-view.js';
@@ -111,7 +111,8 @@ export class RunReport implements TrainReport {
     this.screen.endLive();
     const { warnings, lines } = outcomeLines(outcome);
     for (const warning of warnings) this.screen.warn(warning);
-    for (const line of lines) this.screen.result(line);
+    // What is indented is a command, which is copied whole.
+    for (const line of lines) this.screen.result(line.startsWith(' ') ? line : sentence(line));
   }
 
   /** The words of an error are printed by whoever ends the process for it. */

@@ -1,5 +1,6 @@
 /** What is shown of steps while they go by: a few additions each. */
 import type { TrainingStep } from '../training/loop/training-steps.js';
+import { timeLeft } from './time-left.js';
 
 /** What of a smoothed figure each step leaves as it was. */
 const kept = { speed: 0.95, aim: 0.98 };
@@ -28,6 +29,7 @@ export class RunningFigures {
   private readonly speed = new Smoothed(kept.speed);
   private readonly aim = new Smoothed(kept.aim);
   private readonly startedAt = performance.now();
+  private lastAt = this.startedAt;
   /** The smoothed aim, once in so many steps. */
   private points: number[] = [];
   private stepsOfPoint = 1;
@@ -39,6 +41,7 @@ export class RunningFigures {
 
   add(step: TrainingStep): void {
     this.last = step;
+    this.lastAt = performance.now();
     // Milliseconds a caption, since a mean of speeds would count the quick steps too much.
     this.speed.add(step.timing.total / step.captions);
     const aim = step.rewards?.samples ?? step.loss;
@@ -75,7 +78,7 @@ export class RunningFigures {
   get millisecondsLeft(): number | null {
     const done = this.step - this.firstStep;
     if (done === 0) return null;
-    return ((performance.now() - this.startedAt) / done) * (this.lastStep - this.step);
+    return timeLeft({ from: this.startedAt, to: this.lastAt, done, left: this.lastStep - this.step });
   }
 
   private addPoint(): void {

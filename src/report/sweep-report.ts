@@ -7,6 +7,7 @@ import { bestWords } from './run-outcome.js';
 import { RunReport } from './run-report.js';
 import type { Screen } from './screen.js';
 import { settingsTitle, sweepTable } from './sweep-table.js';
+import { sentence } from './text.js';
 
 export interface SweepReport {
   readonly events: Partial<RunEvents>;
@@ -36,7 +37,7 @@ export function sweepOnScreen(screen: Screen, runs: readonly SweepRun[]): SweepR
     },
     ended: (result) => {
       screen.endLive();
-      screen.print(`${title(result.run)}: ${resultWords(result)}`);
+      screen.print(sentence(`${title(result.run)}: ${resultWords(result)}`));
     },
     allEnded: (results, stopped) => {
       screen.endLive();

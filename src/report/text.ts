@@ -25,6 +25,11 @@ export function styled(style: Style, text: string): Span {
   return { text, style };
 }
 
+/** A line that breaks between words without a label. */
+export function sentence(text: string): Labelled {
+  return { label: '', text };
+}
+
 /** A label of the statements at the beginning of a command, whose texts stand one below the other. */
 export function labelled(label: string, text: string): Labelled {
   return { label: label.padEnd(10), text };

@@ -2,6 +2,7 @@
 import { count, duration, percent } from './amounts.js';
 import { bar, ellipsis } from './bar.js';
 import { columnsOf, cut, type Line } from './text.js';
+import { timeLeft } from './time-left.js';
 import type { View } from './view.js';
 
 export interface Wait {
@@ -26,6 +27,7 @@ const mostBar = 40;
 export class WaitView implements View {
   private readonly start = performance.now();
   private readonly before: number;
+  private updatedAt = this.start;
 
   constructor(private wait: Wait) {
     this.before = wait.done ?? 0;
@@ -37,6 +39,7 @@ export class WaitView implements View {
 
   update(wait: Wait): void {
     this.wait = wait;
+    this.updatedAt = performance.now();
   }
 
   /** What is over in a moment is worth no line. */
@@ -60,7 +63,7 @@ export class WaitView implements View {
     const share = done / of;
     const what = cut([this.wait.what], Math.max(12, Math.floor(columns / 2)), ellipsis);
     const whole = percent(share).padStart(4);
-    const left = done > this.before && elapsed > shortWait ? (elapsed / (done - this.before)) * (of - done) : null;
+    const left = done > this.before && elapsed > shortWait ? this.millisecondsLeft(done, of) : null;
     const parts = [whole];
     if (unit !== undefined) parts.push(`${count(done).padStart(count(of).length)}/${count(of)} ${unit}`);
     if (left !== null) parts.push(`${duration(left)} left`);
@@ -69,5 +72,9 @@ export class WaitView implements View {
     while (parts.length > 1 && withoutBar() + leastBar > columns) parts.pop();
     const room = Math.min(mostBar, columns - withoutBar());
     return [[...what, ...(room >= leastBar ? ['  ', ...bar(share, room)] : []), ...parts.map((part) => `  ${part}`)]];
+  }
+
+  private millisecondsLeft(done: number, of: number): number {
+    return timeLeft({ from: this.start, to: this.updatedAt, done: done - this.before, left: of - done });
   }
 }
