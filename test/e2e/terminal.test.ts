@@ -30,7 +30,7 @@ describeWith({ command: 'tmux' }, 'A run in a terminal', () => {
   const hasEnded = ({ rows }: Seen) => rows.some((row) => row.startsWith('status '));
   /** Rows of the live view, and only theirs. */
   const bars = (rows: readonly string[]) => rows.filter((row) => /^(epoch|validation) .*[━─]{5}/.test(row));
-  const steps = (rows: readonly string[]) => rows.filter((row) => /^step +\d+/.test(row));
+  const steps = (rows: readonly string[]) => rows.filter((row) => /^step +[\d,]+\//.test(row));
   const speeds = (rows: readonly string[]) => rows.filter((row) => /^ *[\d,–]+ captions\/s {2,}\S/.test(row));
 
   it('has one live view, in the columns there are, and leaves nothing of it behind', async () => {

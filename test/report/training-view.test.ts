@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { RunningFigures } from '../../src/report/running-figures.js';
 import { columnsOf, rendered } from '../../src/report/text.js';
 import { TrainingView } from '../../src/report/training-view.js';
@@ -103,6 +103,20 @@ describe('Running figures', () => {
     expect(figures.smoothedAim).toBeCloseTo(5, 10);
     expect(figures.curve.length).toBeGreaterThanOrEqual(24);
     expect(figures.curve.length).toBeLessThan(64);
+  });
+
+  it('count the time left down while no step is heard of', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const figures = new RunningFigures(0, 10);
+    expect(figures.millisecondsLeft).toBeNull();
+    vi.advanceTimersByTime(2000);
+    figures.add(step(2));
+    expect(figures.millisecondsLeft).toBe(8000);
+    vi.advanceTimersByTime(3000);
+    expect(figures.millisecondsLeft).toBe(5000);
+    vi.advanceTimersByTime(60_000);
+    expect(figures.millisecondsLeft).toBe(0);
+    vi.useRealTimers();
   });
 
   it('pass over the loss of a step that was left out', () => {
