@@ -40,6 +40,10 @@ export class TrainingView implements View {
     this.validation = validation;
   }
 
+  isDue(): boolean {
+    return this.figures.last !== null || this.validation !== null;
+  }
+
   plain(): string {
     if (this.validation) {
       const { what, done, of } = this.validation;
@@ -48,7 +52,7 @@ export class TrainingView implements View {
     const { figures } = this;
     const { last } = figures;
     const { title } = this.run;
-    if (last === null) return 'the first step';
+    if (last === null) return 'starting';
     return (
       `${title === undefined ? '' : `${title}  `}epoch ${last.epoch}/${this.run.epochs}  step ${count(last.step)}/${count(figures.lastStep)}  ${aim(last)}  ` +
       `${count(Math.round(figures.captionsPerSecond))} captions/s  ${this.timeLeft()}`

@@ -87,7 +87,8 @@ describe('A run under way', () => {
     expect(text(view, 99, 4)[0]).toMatch(/^epoch 6\/24/);
   });
 
-  it('is one plain line elsewhere', () => {
+  it('is one plain line elsewhere, from its first step on', () => {
+    expect([viewAfter(0).isDue(), viewAfter(1).isDue()]).toEqual([false, true]);
     expect(viewAfter(563).plain()).toMatch(
       /^epoch 6\/24 {2}step 563\/2,304 {2}loss 3\.0269 {2}7,576 captions\/s {2}\d+ s left$/,
     );
