@@ -11,7 +11,7 @@ import {
   tensorProto,
   valueInfoProto,
 } from '../features/onnx-fields.js';
-import { type Field, fieldsOf, lengthField } from '../features/protobuf.js';
+import { type Field, fieldsOf, lengthField } from '../files/protobuf.js';
 import { leastOperatorSet } from './graph-scope.js';
 import { type Dialect, type EncodedInitializer, type EncodedNode, ownDialect } from './onnx-encoding.js';
 

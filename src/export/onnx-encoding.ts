@@ -15,7 +15,7 @@ import {
   typeProto,
   valueInfoProto,
 } from '../features/onnx-fields.js';
-import { lengthField, varintField } from '../features/protobuf.js';
+import { lengthField, varintField } from '../files/protobuf.js';
 import type { Named } from '../tensor/matrix.js';
 import { version } from '../version.js';
 

@@ -3,6 +3,7 @@
  * the grid before the pooling of a classifier is none.
  */
 import { UserError } from '../errors.js';
+import { fieldsOf, lengthField, NotProtobufError } from '../files/protobuf.js';
 import {
   dimensionProto,
   externalData,
@@ -15,7 +16,6 @@ import {
   typeProto,
   valueInfoProto,
 } from './onnx-fields.js';
-import { fieldsOf, lengthField, NotProtobufError } from './protobuf.js';
 
 export interface GraphInput {
   readonly name: string;

@@ -2,7 +2,7 @@
 import type { SampleCaption } from '../training/loop/validation.js';
 import type { Labelled } from './text.js';
 
-export function captionLines(samples: readonly SampleCaption[]): Labelled[] {
+export function captionLines(samples: readonly Pick<SampleCaption, 'image' | 'truth' | 'generated'>[]): Labelled[] {
   return samples.flatMap(({ image, truth, generated }) => {
     const label = `  image ${image}`;
     return [

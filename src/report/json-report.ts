@@ -1,6 +1,7 @@
 /** A run, or a check that trains, as programs read it: one JSON object a line, and nothing else, on standard output. */
 import { parameterCount } from '../tensor/model-spec.js';
 import type { Trainer } from '../training/loop/trainer.js';
+import type { RunRecord } from '../training/run/records.js';
 import type { TrainOutcome } from '../training/run/train.js';
 import { outcomeLines } from './run-outcome.js';
 import type { Screen } from './screen.js';
@@ -13,7 +14,7 @@ export class JsonReport implements TrainReport {
   constructor(private readonly screen: Screen) {}
 
   /** Numbers keep every digit; what JSON has no number for becomes null. */
-  print(record: Readonly<Record<string, unknown>>): void {
+  print(record: object): void {
     this.screen.result(JSON.stringify(record));
   }
 
@@ -22,8 +23,8 @@ export class JsonReport implements TrainReport {
     this.print({ type: 'start', run: run.dir, doneSteps: run.doneSteps, ...trainerRecord(trainer) });
   }
 
-  /** Steps, validations, captions and faults, as metrics.jsonl has them. */
-  recorded(record: Readonly<Record<string, unknown>>): void {
+  /** Steps, validations, samples and faults, as metrics.jsonl has them. */
+  recorded(record: RunRecord): void {
     this.print(record);
   }
 

@@ -108,7 +108,7 @@ function validationLines({ validations, summary }: RunDetails): string[] {
 
 function sampleLines({ samples }: RunDetails): (string | Labelled)[] {
   if (samples === null || samples.captions.length === 0) return [];
-  const lines = captionLines(samples.captions.map((sample) => ({ ...sample, image: Number(sample.image), url: null })));
+  const lines = captionLines(samples.captions.map((sample) => ({ ...sample, image: Number(sample.image) })));
   return ['', `captions after step ${count(samples.step)}`, ...lines];
 }
 

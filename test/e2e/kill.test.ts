@@ -93,7 +93,7 @@ function owesValidation(dir: string): boolean {
 /** What a run holds by count. */
 function counts(dir: string) {
   const of = (wanted: string) => readMetrics(dir).filter(({ type }) => type === wanted).length;
-  return { lines: readMetrics(dir).length, steps: of('step'), validations: of('validation'), captions: of('captions') };
+  return { lines: readMetrics(dir).length, steps: of('step'), validations: of('validation'), samples: of('samples') };
 }
 
 it(
@@ -110,7 +110,7 @@ it(
     const best = bestCheckpoint(whole)?.state.step;
     expect(best).toBeGreaterThan(30);
     expect(best).toBeLessThan(150);
-    expect(counts(whole)).toEqual({ lines: 180, steps: 150, validations: 15, captions: 15 });
+    expect(counts(whole)).toEqual({ lines: 180, steps: 150, validations: 15, samples: 15 });
 
     const random = xoroshiro128plus(231);
     const killed: Record<string, number> = {};

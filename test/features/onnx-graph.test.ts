@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import { readGraph, withOutputs } from '../../src/features/onnx-graph.js';
-import { lengthField } from '../../src/features/protobuf.js';
+import { lengthField } from '../../src/files/protobuf.js';
 
 const model = readFileSync('test/fixtures/tiny-network.onnx');
 

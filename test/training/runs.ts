@@ -162,11 +162,11 @@ export interface Result {
   readonly best: unknown;
 }
 
-/** Everything a run computed: its log without times and faults, and its newest and its best state with all their bits. */
+/** Everything a run computed: its log without times, memory and faults, and its newest and its best state with all their bits. */
 export function resultOf(dir: string): Result {
   const metrics = readMetrics(dir)
     .filter(({ type }) => type !== 'fault')
-    .map(({ captionsPerSecond, ...record }) => record);
+    .map(({ captionsPerSecond, seconds, memoryBytes, ...record }) => record);
   const best = bestCheckpoint(dir);
   return { metrics, newest: contentsOf(newestCheckpoint(dir)), best: best && contentsOf(best) };
 }

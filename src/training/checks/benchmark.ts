@@ -8,6 +8,7 @@ import type { EngineDescription } from '../../engine/engine.js';
 import type { Precision } from '../../tensor/matrix.js';
 import { packedPlan } from '../../tensor/step-plan.js';
 import { withTrueCaptions } from '../loop/self-critical.js';
+import { phasesOf } from '../loop/step-phases.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
 import { type TrainingStep, trainingSteps } from '../loop/training-steps.js';
 import { dealRows } from '../parallel/sharding.js';
@@ -98,9 +99,7 @@ function measured(trainer: Trainer, steps: readonly TrainingStep[]): Omit<Benchm
       update: median(steps.map(({ timing }) => timing.update)),
       rest: median(steps.map(({ timing }) => timing.total - timing.gradients - timing.update)),
     },
-    idleShare: median(
-      steps.map(({ timing }) => 1 - sum(timing.shards) / (Math.min(workers, shards) * timing.gradients)),
-    ),
+    idleShare: median(steps.map(({ timing }) => phasesOf(timing, workers).wait / timing.gradients)),
   };
 }
 

@@ -44,8 +44,10 @@ export interface TrainingStep {
 
 /** Milliseconds. */
 export interface StepTiming {
-  /** The whole step, from one update's end to the next. */
+  /** The whole step. */
   readonly total: number;
+  /** From the end of the step before, or for the first one from the start of the loop, to the start of this one. */
+  readonly between: number;
   /** From the first task to the last answer, all shards, all micro-steps together. */
   readonly gradients: number;
   /** Reduction and the optimiser. */
@@ -81,6 +83,7 @@ export async function* trainingSteps(
     );
     return { epoch, divisor: rows.length * captions.captionsOfRow, microSteps };
   };
+  let before = performance.now();
   let next = draw(first);
   for (let step = first; step <= last; step++) {
     const start = performance.now();
@@ -113,11 +116,13 @@ export async function* trainingSteps(
       skipped: fault,
       timing: {
         total: end - start,
+        between: start - before,
         gradients: sums.milliseconds,
         update: end - updateStart,
         shards: sums.shardMilliseconds,
       },
     };
+    before = end;
   }
 }
 

@@ -81,6 +81,8 @@ export interface SampleCaption {
   /** One of the image's captions. */
   readonly truth: string;
   readonly generated: string;
+  /** Of the generated one, summed over its words and its end. */
+  readonly logProbability: number;
 }
 
 /** Greedy captions over the whole vocabulary of `count` images spread over the split, each beside its first true one. */
@@ -108,12 +110,16 @@ export async function captionRows(
 ): Promise<SampleCaption[]> {
   const images = rows.map((row) => split.imageIdxs[row]!);
   const generated = await coordinator.captions(split.name, images, greedy, parameters);
-  return rows.map((row, i) => ({
-    image: images[i]!,
-    url: split.urls?.[images[i]!] ?? null,
-    truth: captionText(split, row, vocabulary),
-    generated: vocabulary.decode(generated[i]![0]!.words),
-  }));
+  return rows.map((row, i) => {
+    const { words, logProbability } = generated[i]![0]!;
+    return {
+      image: images[i]!,
+      url: split.urls?.[images[i]!] ?? null,
+      truth: captionText(split, row, vocabulary),
+      generated: vocabulary.decode(words),
+      logProbability,
+    };
+  });
 }
 
 /** The first caption row of every image that has one, in the order of the captions. */

@@ -3,6 +3,7 @@
 import type { Trainer } from '../loop/trainer.js';
 import type { TrainingStep } from '../loop/training-steps.js';
 import type { SampleCaption, Validation } from '../loop/validation.js';
+import type { RunRecord } from './records.js';
 
 export interface RunEvents {
   /** Before that, and before the first line of a run: what is being done, where that takes its time, and how much of it. */
@@ -24,7 +25,7 @@ export interface RunEvents {
   captions(samples: readonly SampleCaption[]): void;
   checkpointed(path: string, step: number): void;
   /** Whenever metrics.jsonl gets a line. */
-  recorded(record: Readonly<Record<string, unknown>>): void;
+  recorded(record: RunRecord): void;
   warning(message: string): void;
   note(message: string): void;
 }

@@ -3,10 +3,9 @@ import { TrainingError } from '../../errors.js';
 import { type CheckpointKind, CheckpointWriter, type SaveResult } from '../checkpoints/checkpoint-writer.js';
 import { NonFiniteError } from '../loop/non-finite.js';
 import type { Trainer } from '../loop/trainer.js';
-import { type TrainingStep, trainingSteps } from '../loop/training-steps.js';
+import { trainingSteps } from '../loop/training-steps.js';
 import { sampleCaptions, validatedParameters, validationLoss, validationScores } from '../loop/validation.js';
 import { UnfinishedUpdateError } from '../parallel/coordinator.js';
-import { MetricsLog } from './metrics-log.js';
 import {
   areScoresDue,
   countStep,
@@ -19,6 +18,7 @@ import {
 } from './progress.js';
 import type { RunEvents } from './run-events.js';
 import type { RunFolder } from './run-folder.js';
+import { RunLog } from './run-log.js';
 
 export interface LoopOptions {
   readonly events: RunEvents;
@@ -70,29 +70,25 @@ export async function runLoop(
 ): Promise<LoopOutcome> {
   const { coordinator, config, lastStep } = trainer;
   const hasWork = !isComplete(trainer, progress);
-  const metrics = new MetricsLog(folder.metricsPath, {
-    warn: (message) => events.warning(message),
-    mayWrite: () => folder.holding().state === 'held',
-    recorded: (record) => events.recorded(record),
-  });
+  const log = new RunLog(trainer, folder, events);
   const writer = new CheckpointWriter({
     folder: folder.checkpointsDir,
     runId: folder.runId,
     memory: coordinator.memory,
     keep: config.checkpoint.keep,
-    syncFirst: [folder.metricsPath],
+    syncFirst: log.files,
     guardFile: folder.guardFile,
   });
   coordinator.onFault = (fault) => {
     events.warning(fault);
-    metrics.append({ type: 'fault', step: progress.step + 1, fault });
+    log.fault(progress.step + 1, fault);
   };
   const startedAt = performance.now() - progress.elapsedSeconds * 1000;
   const saving = { unsaved, failed: false, foundBest: false, lastWritten: null as number | null };
   let loss: number | null = null;
 
   const save = async (kind: CheckpointKind): Promise<void> => {
-    metrics.write();
+    log.write();
     progress.elapsedSeconds = (performance.now() - startedAt) / 1000;
     if (kind === 'step') saving.unsaved = false;
     const result = await writer.save(trainingState(trainer, progress), kind);
@@ -117,7 +113,7 @@ export async function runLoop(
         throw new LostFolderError(folder.dir, holding.why, progress.step, saving.lastWritten);
       }
       if (isValidationDue(trainer, progress)) {
-        const validated = await validate(trainer, progress, metrics, { events, signal });
+        const validated = await validate(trainer, progress, log, { events, signal });
         if (validated !== null) saving.unsaved = true;
         if (validated?.isBest) {
           saving.foundBest = true;
@@ -139,27 +135,21 @@ export async function runLoop(
       saving.unsaved = true;
       loss = step.loss;
       const means = countStep(trainer, progress, step);
-      logStep(step, metrics);
+      log.step(step);
       events.step(step);
       if (means !== undefined) events.epochEnded(step, means?.loss ?? null, means?.reward ?? null);
     }
     if (hasWork && !signal?.aborted) await finished?.(trainer);
   } catch (error) {
-    if (error instanceof NonFiniteError) metrics.append({ type: 'nonFinite', step: error.step, fault: error.fault });
+    if (error instanceof NonFiniteError) log.nonFinite(error.step, error.fault);
     // Unless an update broke off, the parameters are those of the last good step.
     if (!(error instanceof UnfinishedUpdateError || error instanceof LostFolderError)) await saveLast();
     throw error;
   } finally {
-    metrics.close();
+    log.close();
     await writer.close();
   }
   return { stopped: !isComplete(trainer, progress), loss, saved: !saving.failed, foundBest: saving.foundBest };
-}
-
-function logStep({ timing, captions, skipped, rewards, ...record }: TrainingStep, metrics: MetricsLog): void {
-  const captionsPerSecond = Math.round((captions * 1000) / timing.total);
-  metrics.append({ type: 'step', ...record, ...(rewards ? { rewards } : {}), captionsPerSecond });
-  if (skipped !== null) metrics.append({ type: 'nonFinite', step: record.step, fault: skipped });
 }
 
 /**
@@ -170,7 +160,7 @@ function logStep({ timing, captions, skipped, rewards, ...record }: TrainingStep
 async function validate(
   trainer: Trainer,
   progress: Progress,
-  metrics: MetricsLog,
+  log: RunLog,
   { events, signal }: LoopOptions,
 ): Promise<{ isBest: boolean } | null> {
   const { coordinator, dataset, config, references } = trainer;
@@ -191,17 +181,14 @@ async function validate(
         doing('images captioned'),
       )
     : null;
-  const samples = await sampleCaptions(coordinator, val, vocabulary, captions, parameters);
+  const samples = await log.pictured(await sampleCaptions(coordinator, val, vocabulary, captions, parameters));
 
   const validation = { ...losses, scores };
   const isBest = countValidation(trainer, progress, validation);
   const { step, validatedEpoch: epoch } = progress;
-  metrics.append({ type: 'validation', step, epoch, ...losses, ...(scores ? { scores } : {}) });
+  log.validation(step, epoch, { ...validation, samples });
   events.validated(epoch, validation, isBest);
-  if (samples.length > 0) {
-    metrics.append({ type: 'captions', step, samples });
-    events.captions(samples);
-  }
+  if (samples.length > 0) events.captions(samples);
   return { isBest };
 }
 

@@ -223,7 +223,12 @@ function warnOfOtherEngine(trainer: Trainer, { state }: Checkpoint, events: RunE
 function cutBackLog(trainer: Trainer, { metricsPath }: RunFolder, progress: Progress, events: RunEvents): void {
   const { step, validatedEpoch } = progress;
   const validated = validatedEpoch * trainer.stepsPerEpoch;
-  const { existed, steps } = cutBackMetrics(metricsPath, step, { validation: validated, captions: validated });
+  const { existed, steps } = cutBackMetrics(metricsPath, step, {
+    validation: validated,
+    samples: validated,
+    // What they were called before.
+    captions: validated,
+  });
   if (steps >= step) return;
   const what = existed ? `lacks ${step - steps} of the ${step} steps` : `is not there; it held the ${step} steps`;
   events.warning(`${metricsPath} ${what} before this resumption. The run goes on all the same.`);

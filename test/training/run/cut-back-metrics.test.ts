@@ -50,7 +50,7 @@ describe('cutting back to a checkpoint', () => {
       '[1]',
       'null',
       '{"type":"step","step":3,"loss":3}',
-      '{"type":"captions","step":3}',
+      '{"type":"samples","step":3}',
       '{"type":"step","st',
     ];
     writeFileSync(path, lines.join('\n'));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { fieldsOf, lengthField, varintField } from '../../src/features/protobuf.js';
+import { fieldsOf, lengthField, varintField } from '../../src/files/protobuf.js';
 
 const number = fc.integer({ min: 1, max: 2 ** 29 - 1 });
 const field = fc.oneof(
