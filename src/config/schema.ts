@@ -129,6 +129,11 @@ const validate = section({
   }).prefault({}),
 });
 
+const report = section({
+  /** Whether event files for TensorBoard are written too. */
+  tensorboard: flag.default(false),
+});
+
 const sections = section({
   data: data.prefault({}),
   model: model.prefault({}),
@@ -136,6 +141,7 @@ const sections = section({
   engine: engine.prefault('auto'),
   checkpoint: checkpoint.prefault({}),
   validate: validate.prefault({}),
+  report: report.prefault({}),
 });
 
 /** A checked config with every default filled in; nothing in it is optional. */

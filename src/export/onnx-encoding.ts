@@ -15,7 +15,7 @@ import {
   typeProto,
   valueInfoProto,
 } from '../features/onnx-fields.js';
-import { lengthField, varintField } from '../files/protobuf.js';
+import { lengthField, messageField, textField, varintField } from '../files/protobuf.js';
 import type { Named } from '../tensor/matrix.js';
 import { version } from '../version.js';
 
@@ -104,10 +104,7 @@ export function encodedModel({ graph, dialect, name, description, metadata }: On
     lengthField(modelProto.opsetImport, varintField(operatorSetId.version, dialect.operatorSet)),
     ...dialect.more,
     ...Object.entries(metadata).map(([key, value]) =>
-      lengthField(
-        modelProto.metadataProps,
-        Buffer.concat([textField(stringEntry.key, key), textField(stringEntry.value, value)]),
-      ),
+      messageField(modelProto.metadataProps, textField(stringEntry.key, key), textField(stringEntry.value, value)),
     ),
     lengthField(modelProto.graph, encodedGraph(graph, name)),
   ]);
@@ -131,10 +128,7 @@ function encodedNode({ operator, inputs, outputs, attributes }: OnnxNode): Uint8
     ...outputs.map((output) => textField(nodeProto.output, output)),
     textField(nodeProto.opType, operator),
     ...Object.entries(attributes).map(([name, value]) =>
-      lengthField(
-        nodeProto.attribute,
-        Buffer.concat([textField(attributeProto.name, name), ...attributeFields(name, value)]),
-      ),
+      messageField(nodeProto.attribute, textField(attributeProto.name, name), ...attributeFields(name, value)),
     ),
   ]);
 }
@@ -170,8 +164,4 @@ function encodedPort({ name, type, shape }: Port): Uint8Array {
     textField(valueInfoProto.name, name),
     lengthField(valueInfoProto.type, lengthField(typeProto.tensor, tensor)),
   ]);
-}
-
-function textField(number: number, text: string): Uint8Array {
-  return lengthField(number, Buffer.from(text));
 }

@@ -1,4 +1,4 @@
-/** Reads and writes the wire format of protocol buffers, as far as ONNX files need it (protobuf.dev, "Encoding"). */
+/** Reads and writes the wire format of protocol buffers, as far as ONNX and TensorBoard need it (protobuf.dev, "Encoding"). */
 
 export interface Field {
   readonly number: number;
@@ -50,9 +50,42 @@ export function lengthField(number: number, content: Uint8Array): Uint8Array {
   return Buffer.concat([varintOf(number * 8 + 2), varintOf(content.length), content]);
 }
 
+export function textField(number: number, text: string): Uint8Array {
+  return lengthField(number, Buffer.from(text));
+}
+
+/** A message whose fields are these, in their order. */
+export function messageField(number: number, ...fields: readonly Uint8Array[]): Uint8Array {
+  return lengthField(number, Buffer.concat(fields));
+}
+
 /** A whole number from 0 on. */
 export function varintField(number: number, value: number): Uint8Array {
   return Buffer.concat([varintOf(number * 8), varintOf(value)]);
+}
+
+/** Rounded to float32. */
+export function floatField(number: number, value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeFloatLE(value);
+  return Buffer.concat([varintOf(number * 8 + 5), bytes]);
+}
+
+export function doubleField(number: number, value: number): Uint8Array {
+  return Buffer.concat([varintOf(number * 8 + 1), doubleBytes([value])]);
+}
+
+/** Repeated doubles, packed. */
+export function doublesField(number: number, values: readonly number[]): Uint8Array {
+  return lengthField(number, doubleBytes(values));
+}
+
+function doubleBytes(values: readonly number[]): Uint8Array {
+  const bytes = Buffer.alloc(8 * values.length);
+  values.forEach((value, i) => {
+    bytes.writeDoubleLE(value, 8 * i);
+  });
+  return bytes;
 }
 
 function varintOf(value: number): Uint8Array {

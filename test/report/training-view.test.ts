@@ -17,6 +17,7 @@ function step(number: number): TrainingStep {
     gradientNorm: 1,
     parameterNorm: 1,
     skipped: null,
+    source: 'slots',
     timing: { total: 6.6, between: 0, gradients: 5, update: 1, shards: [5, 5] },
   };
 }

@@ -17,6 +17,8 @@ export interface Requirement {
   readonly command?: string;
   /** Python's h5py: see `pythonWithH5py`. */
   readonly h5py?: boolean;
+  /** Python's TensorBoard: see `pythonWithTensorboard`. */
+  readonly tensorboard?: boolean;
   /** The super-user. */
   readonly root?: boolean;
   /** A processor with bfloat16 products (AVX512-BF16 or AMX) and oneDNN. */
@@ -67,6 +69,15 @@ export function pythonWithH5py(): string | null {
   return h5pyAnswer;
 }
 
+let tensorboardAnswer: string | null | undefined;
+
+/** A Python that has TensorBoard: that of RECAP_TENSORBOARD_PYTHON, or the first on the PATH; null where neither has. */
+export function pythonWithTensorboard(): string | null {
+  const has = (python: string) => spawnSync(python, ['-c', 'import tensorboard'], { stdio: 'ignore' }).status === 0;
+  tensorboardAnswer ??= [process.env.RECAP_TENSORBOARD_PYTHON ?? 'python3', 'python3'].find(has) ?? null;
+  return tensorboardAnswer;
+}
+
 let webgpuAnswer: boolean | undefined;
 
 /** Asks in a process of its own, because a Dawn device would keep this one alive. */
@@ -110,13 +121,14 @@ interface Missing {
 }
 
 function missingOf(requirement: Requirement): Missing | null {
-  const { shared, webgpu, blas, command, h5py, root, bf16, generated, onnxruntime, network } = requirement;
+  const { shared, webgpu, blas, command, h5py, tensorboard, root, bf16, generated, onnxruntime, network } = requirement;
   const installable = (what: string): Missing => ({ what, installable: true });
   if (shared !== undefined && !existsSync(sharedFile(shared))) {
     return { what: `../shared/${shared} is not there`, installable: existsSync(sharedFolder) };
   }
   if (command !== undefined && !hasCommand(command)) return installable(`the program ${command} is not installed`);
   if (h5py && pythonWithH5py() === null) return installable("Python's h5py is not installed");
+  if (tensorboard && pythonWithTensorboard() === null) return installable("Python's tensorboard is not installed");
   if (typeof blas === 'string' && !hasBlas(blas)) {
     return { what: `${blas} is not installed`, installable: freelyInstallable.includes(blas) };
   }

@@ -39,6 +39,8 @@ export interface TrainingStep {
   readonly parameterNorm: number | null;
   /** What was not finite, when the update was left out. */
   readonly skipped: string | null;
+  /** Where the gradient sum of the step, not yet divided by its captions, lies until the next step. */
+  readonly source: GradientSource;
   readonly timing: StepTiming;
 }
 
@@ -114,6 +116,7 @@ export async function* trainingSteps(
       gradientNorm: norms === null ? null : norms.gradientSum / divisor,
       parameterNorm: norms?.parameters ?? null,
       skipped: fault,
+      source,
       timing: {
         total: end - start,
         between: start - before,

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { UserError } from '../../errors.js';
 import { AtomicFile } from '../../files/atomic-file.js';
 import { openRegularFile } from '../../files/regular-file.js';
-import { cannot, chunkBytes, type Line, linesOf, readChunk } from './log-lines.js';
+import { cannot, chunkBytes, type Line, type LoggedRecord, linesOf, readChunk, recordIn } from './log-lines.js';
 import { StepSet } from './step-set.js';
 
 /** What was found of a log. */
@@ -20,9 +20,15 @@ export interface CutBack {
  * It is read piece by piece, so its size does not matter.
  *
  * @param lastStepOf a lower limit for types of record that the resumed run will log anew for step `step`
+ * @param onKept told of every record that stays
  * @throws UserError when the log cannot be read or replaced
  */
-export function cutBackMetrics(path: string, step: number, lastStepOf: Readonly<Record<string, number>> = {}): CutBack {
+export function cutBackMetrics(
+  path: string,
+  step: number,
+  lastStepOf: Readonly<Record<string, number>> = {},
+  onKept: (record: LoggedRecord) => void = () => {},
+): CutBack {
   let file: number;
   try {
     file = openRegularFile(path);
@@ -34,8 +40,11 @@ export function cutBackMetrics(path: string, step: number, lastStepOf: Readonly<
   const kept = new KeptLines(path, file);
   try {
     for (const line of linesOf(path, file)) {
-      if (line.text !== null && belongs(line.text, step, lastStepOf, seen)) kept.keep(line);
-      else kept.drop(line);
+      const record = line.text === null ? null : recordIn(line.text.toString('utf8'));
+      if (record !== null && belongs(record, step, lastStepOf, seen)) {
+        kept.keep(line);
+        onKept(record);
+      } else kept.drop(line);
     }
     kept.commit();
   } catch (error) {
@@ -107,17 +116,14 @@ class KeptLines {
   }
 }
 
-function belongs(line: Buffer, lastStep: number, lastStepOf: Readonly<Record<string, number>>, seen: StepSet): boolean {
-  let record: { type?: unknown; step?: unknown } | null;
-  try {
-    record = JSON.parse(line.toString('utf8'));
-  } catch {
-    return false;
-  }
-  if (typeof record !== 'object' || record === null || Array.isArray(record)) return false;
-  if (typeof record.step !== 'number') return true;
-  const { type } = record;
+function belongs(
+  { type, step }: LoggedRecord,
+  lastStep: number,
+  lastStepOf: Readonly<Record<string, number>>,
+  seen: StepSet,
+): boolean {
+  if (typeof step !== 'number') return true;
   const limit = typeof type === 'string' && Object.hasOwn(lastStepOf, type) ? lastStepOf[type]! : lastStep;
-  if (record.step > limit) return false;
-  return type !== 'step' || seen.add(record.step);
+  if (step > limit) return false;
+  return type !== 'step' || seen.add(step);
 }

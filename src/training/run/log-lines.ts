@@ -60,11 +60,15 @@ export function cannot(what: string, path: string, error: unknown): UserError {
   return new UserError(`${path} cannot be ${what}: ${reason}`);
 }
 
+/** An object of the log, which anyone may have changed. */
+export type LoggedRecord = Readonly<Record<string, unknown>>;
+
 /** Null for what is no record, such as a line whose begin was not read. */
-export function recordIn(line: string): Readonly<Record<string, unknown>> | null {
+export function recordIn(line: string): LoggedRecord | null {
   try {
     const record: unknown = JSON.parse(line);
-    return typeof record === 'object' && record !== null ? (record as Record<string, unknown>) : null;
+    const isRecord = typeof record === 'object' && record !== null && !Array.isArray(record);
+    return isRecord ? (record as LoggedRecord) : null;
   } catch {
     return null;
   }

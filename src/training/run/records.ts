@@ -11,7 +11,7 @@ export type RunRecord =
   /** A loss or gradient that was not finite; or what happened to a worker whose task was run again. */
   | { readonly type: 'nonFinite' | 'fault'; readonly step: number; readonly fault: string };
 
-export interface StepRecord extends Omit<TrainingStep, 'timing' | 'captions' | 'skipped' | 'rewards'> {
+export interface StepRecord extends Omit<TrainingStep, 'timing' | 'captions' | 'skipped' | 'source' | 'rewards'> {
   readonly type: 'step';
   readonly rewards?: NonNullable<TrainingStep['rewards']>;
   readonly captionsPerSecond: number;
@@ -39,7 +39,10 @@ export interface SampleRecord extends SampleCaption {
   readonly thumbnail?: string;
 }
 
-export function stepRecord({ timing, captions, skipped, rewards, ...step }: TrainingStep, workers: number): StepRecord {
+export function stepRecord(
+  { timing, captions, skipped, source, rewards, ...step }: TrainingStep,
+  workers: number,
+): StepRecord {
   const { compute, wait, update, rest } = phasesOf(timing, workers);
   return {
     type: 'step',

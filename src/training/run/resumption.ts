@@ -21,6 +21,7 @@ const changeableKeys = [
   'validate.everyEpochs',
   'validate.captions',
   'validate.scores.everyEpochs',
+  'report',
 ] as const;
 
 /** Those among them that a run's steps or its end depend on after all, and what depends on them. */

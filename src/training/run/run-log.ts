@@ -7,6 +7,8 @@ import { MetricsLog } from './metrics-log.js';
 import { type RunRecord, type SampleRecord, stepRecord } from './records.js';
 import type { RunEvents } from './run-events.js';
 import type { RunFolder } from './run-folder.js';
+import { type LastGradient, parameterHistograms } from './tensorboard/parameter-histograms.js';
+import { type Continuation, TensorBoardLog } from './tensorboard/tensorboard-log.js';
 import { Thumbnails } from './thumbnails.js';
 
 /** Of a validation all of which is done. */
@@ -20,20 +22,29 @@ export class RunLog {
   readonly files: readonly string[];
   private readonly metrics: MetricsLog;
   private readonly thumbnails: Thumbnails;
+  /** Null where none is wanted. */
+  private readonly tensorboard: TensorBoardLog | null;
+  private gradient: LastGradient | null = null;
 
+  /** @param from where the run goes on; null where nothing is left of it to do */
   constructor(
     private readonly trainer: Trainer,
     folder: RunFolder,
+    from: Continuation | null,
     private readonly events: RunEvents,
   ) {
+    const { config } = trainer;
     const mayWrite = () => folder.holding().state === 'held';
-    this.metrics = new MetricsLog(folder.metricsPath, { warn: (message) => events.warning(message), mayWrite });
+    const options = { warn: (message: string) => events.warning(message), mayWrite };
+    this.metrics = new MetricsLog(folder.metricsPath, options);
     this.thumbnails = new Thumbnails(folder.dir, mayWrite);
-    this.files = [folder.metricsPath];
+    this.tensorboard = config.report.tensorboard && from ? new TensorBoardLog(folder.dir, config, from, options) : null;
+    this.files = [folder.metricsPath, ...(this.tensorboard ? [this.tensorboard.path] : [])];
   }
 
   step(step: TrainingStep): void {
     this.append(stepRecord(step, this.trainer.workers));
+    this.gradient = step.skipped === null ? { source: step.source, divisor: step.captions } : null;
     if (step.skipped !== null) this.nonFinite(step.step, step.skipped);
   }
 
@@ -44,6 +55,12 @@ export class RunLog {
   /** @param step that was under way */
   fault(step: number, fault: string): void {
     this.append({ type: 'fault', step, fault });
+  }
+
+  /** Of parameters and gradients, for those who look at them; to be called before a validation, while the gradient is there. */
+  distributions(step: number): void {
+    if (this.tensorboard === null) return;
+    this.tensorboard.histograms(step, parameterHistograms(this.trainer.coordinator.memory, this.gradient));
   }
 
   validation(step: number, epoch: number, { scores, samples, ...losses }: ValidationResult): void {
@@ -64,14 +81,19 @@ export class RunLog {
   /** Hands all that waits to the system; to be called before a checkpoint is saved. Never throws. */
   write(): void {
     this.metrics.write();
+    this.tensorboard?.write();
   }
 
-  close(): void {
+  /** @param completed at which step the run has come to its end; null where it has not */
+  close(completed: number | null): void {
     this.metrics.close();
+    if (completed !== null) this.tensorboard?.complete(completed);
+    this.tensorboard?.close();
   }
 
   private append(record: RunRecord): void {
     this.metrics.append(record);
+    this.tensorboard?.append(record);
     this.events.recorded(record);
   }
 }

@@ -16,6 +16,7 @@ import {
   type Progress,
   trainingState,
 } from './progress.js';
+import type { StepRecord } from './records.js';
 import type { RunEvents } from './run-events.js';
 import type { RunFolder } from './run-folder.js';
 import { RunLog } from './run-log.js';
@@ -33,6 +34,8 @@ export interface Standing {
   readonly progress: Progress;
   /** No checkpoint that is named after its step holds the present state. */
   readonly unsaved: boolean;
+  /** What the log says of the last step; null where it says nothing. */
+  readonly lastStep: StepRecord | null;
 }
 
 export interface LoopOutcome {
@@ -65,12 +68,14 @@ export class LostFolderError extends TrainingError {
 export async function runLoop(
   trainer: Trainer,
   folder: RunFolder,
-  { progress, unsaved }: Standing,
+  { progress, unsaved, lastStep: lastLogged }: Standing,
   { events, signal, finished }: LoopOptions,
 ): Promise<LoopOutcome> {
   const { coordinator, config, lastStep } = trainer;
   const hasWork = !isComplete(trainer, progress);
-  const log = new RunLog(trainer, folder, events);
+  const owesValidation = isValidationDue(trainer, progress);
+  const from = hasWork ? { step: progress.step, owesValidation, lastStep: lastLogged } : null;
+  const log = new RunLog(trainer, folder, from, events);
   const writer = new CheckpointWriter({
     folder: folder.checkpointsDir,
     runId: folder.runId,
@@ -146,7 +151,7 @@ export async function runLoop(
     if (!(error instanceof UnfinishedUpdateError || error instanceof LostFolderError)) await saveLast();
     throw error;
   } finally {
-    log.close();
+    log.close(isComplete(trainer, progress) ? progress.step : null);
     await writer.close();
   }
   return { stopped: !isComplete(trainer, progress), loss, saved: !saving.failed, foundBest: saving.foundBest };
@@ -167,6 +172,7 @@ async function validate(
   const { val, vocabulary } = dataset;
   const parameters = validatedParameters(config);
   const doing = (what: string) => (done: number, of: number) => events.validating(what, done, of);
+  log.distributions(progress.step);
   const losses = await validationLoss(coordinator, val, signal, parameters, doing('captions'));
   if (losses === null) return null;
   const { captions, scores: scored } = config.validate;

@@ -13,8 +13,10 @@ import { type OnDisk, onDisk, secureBest } from '../checkpoints/checkpoint-folde
 import { bestName, checkpointName, stepOfName } from '../checkpoints/checkpoint-format.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
 import { cutBackMetrics, setAsideMetrics } from './cut-back-metrics.js';
+import type { LoggedRecord } from './log-lines.js';
 import type { ValidationMetric } from './patience.js';
 import { hasStoppedEarly, isComplete, noProgress, type Progress, progressOf } from './progress.js';
+import type { StepRecord } from './records.js';
 import { checkArithmetic, checkChanges } from './resumption.js';
 import { allEvents, type RunEvents } from './run-events.js';
 import { RunFolder, type RunPlace, refuseUsedFolder } from './run-folder.js';
@@ -81,7 +83,7 @@ export async function startRun(
   try {
     const progress = { ...noProgress };
     folder = await RunFolder.create(place, configToYaml(trainer.config), lockOptions(options));
-    return await train(trainer, folder, { progress, unsaved: true }, options);
+    return await train(trainer, folder, { progress, unsaved: true, lastStep: null }, options);
   } finally {
     await trainer.coordinator.close();
     folder?.unlock();
@@ -143,13 +145,14 @@ async function goOn(
     if (arithmetic) events.warning(arithmetic);
     for (const change of changes) events.note(`changed: ${change}`);
     folder.writeConfig(configToYaml(trainer.config));
+    let lastStep: StepRecord | null = null;
     if (checkpoint) {
-      cutBackLog(trainer, folder, progress, events);
+      lastStep = cutBackLog(trainer, folder, progress, events);
       findBest(trainer.config, folder, checkpoint, progress, events);
     } else beginAgain(folder, events);
     // The best checkpoint is no substitute for that of its step, which the run never stopped has beside.
     const unsaved = !checkpoint || stepOfName(basename(checkpoint.path)) === null;
-    return await train(trainer, folder, { progress, unsaved }, options);
+    return await train(trainer, folder, { progress, unsaved, lastStep }, options);
   } finally {
     await trainer?.coordinator.close();
     folder.unlock();
@@ -219,19 +222,30 @@ function warnOfOtherEngine(trainer: Trainer, { state }: Checkpoint, events: RunE
   }
 }
 
-/** A validation that the stop came before is done again, and must not stand in the log twice. */
-function cutBackLog(trainer: Trainer, { metricsPath }: RunFolder, progress: Progress, events: RunEvents): void {
+/**
+ * A validation that the stop came before is done again, and must not stand in the log twice.
+ *
+ * @returns the last step that is in the log, null where it is not that of the progress
+ */
+function cutBackLog(
+  trainer: Trainer,
+  { metricsPath }: RunFolder,
+  progress: Progress,
+  events: RunEvents,
+): StepRecord | null {
   const { step, validatedEpoch } = progress;
   const validated = validatedEpoch * trainer.stepsPerEpoch;
-  const { existed, steps } = cutBackMetrics(metricsPath, step, {
-    validation: validated,
-    samples: validated,
-    // What they were called before.
-    captions: validated,
+  // They were called captions before.
+  const limits = { validation: validated, samples: validated, captions: validated };
+  let last: LoggedRecord | null = null;
+  const { existed, steps } = cutBackMetrics(metricsPath, step, limits, (record) => {
+    if (record.type === 'step' && record.step === step) last = record;
   });
-  if (steps >= step) return;
-  const what = existed ? `lacks ${step - steps} of the ${step} steps` : `is not there; it held the ${step} steps`;
-  events.warning(`${metricsPath} ${what} before this resumption. The run goes on all the same.`);
+  if (steps < step) {
+    const what = existed ? `lacks ${step - steps} of the ${step} steps` : `is not there; it held the ${step} steps`;
+    events.warning(`${metricsPath} ${what} before this resumption. The run goes on all the same.`);
+  }
+  return last as StepRecord | null;
 }
 
 /** No checkpoint is there: a run killed at its very start, or one whose checkpoints are gone. */

@@ -118,6 +118,7 @@ const others: Readonly<Record<string, unknown>> = {
   'validate.metric': 'CIDEr',
   'validate.scores.everyEpochs': 1,
   'validate.scores.tokens': 'words',
+  'report.tensorboard': true,
 };
 
 /** Every dotted key of a config that holds a value. */
@@ -148,6 +149,7 @@ const changeable: readonly string[] = [
   'validate.everyEpochs',
   'validate.captions',
   'validate.scores.everyEpochs',
+  'report.tensorboard',
 ];
 const mayChange = (key: string) => changeable.includes(key);
 
