@@ -57,6 +57,7 @@ export class JsonReport implements TrainReport {
     this.screen.warn(`note: ${message}`);
   }
 
+  health(): void {}
   preparing(): void {}
   step(): void {}
   epochEnded(): void {}

@@ -162,10 +162,14 @@ export interface Result {
   readonly best: unknown;
 }
 
+/** Records that tell of the machine and not of what was computed. */
+const isOfMachine = ({ type, kind }: MetricsRecord) =>
+  type === 'fault' || (type === 'health' && ['waiting', 'disk', 'engine'].includes(kind as string));
+
 /** Everything a run computed: its log without times, memory and faults, and its newest and its best state with all their bits. */
 export function resultOf(dir: string): Result {
   const metrics = readMetrics(dir)
-    .filter(({ type }) => type !== 'fault')
+    .filter((record) => !isOfMachine(record))
     .map(({ captionsPerSecond, seconds, memoryBytes, ...record }) => record);
   const best = bestCheckpoint(dir);
   return { metrics, newest: contentsOf(newestCheckpoint(dir)), best: best && contentsOf(best) };

@@ -1,6 +1,10 @@
-/** Which of several engines a run takes: that on which a step of its own model, data and workers takes the least time. */
+/**
+ * Which of several engines a run takes: that on which a step of its own model, data and workers takes the least time; and
+ * what to say of one that its config names although another is faster.
+ */
 import { captionBatch } from '../../data/batches.js';
 import type { CaptionSplit } from '../../data/dataset.js';
+import { generationSupport } from '../../engine/cpu/suppliers/native/generated-kernels.js';
 import type { ChosenEngine, EngineChoice } from '../../engine/select.js';
 import { Coordinator, type CoordinatorOptions } from '../parallel/coordinator.js';
 
@@ -37,6 +41,22 @@ export async function fasterEngine(
   if (best === null) throw fault;
   const { notes } = best.description;
   return { ...best, description: { ...best.description, notes: [`A step takes ${said.join(', ')}.`, ...notes] } };
+}
+
+/**
+ * What `engine: auto` would take is faster than some choices on any machine, by the measurements of docs/design.md.
+ *
+ * @returns a sentence, or null where nothing is known to be faster
+ */
+export function fasterThan(choice: EngineChoice): string | null {
+  if (choice.name === 'reference')
+    return 'reference computes in float64 by plain loops; engine: auto is many times faster.';
+  if (choice.name === 'gpu') {
+    return choice.mode === 'webgpu' ? null : `gpu.js in mode ${choice.mode} is many times slower than engine: cpu.`;
+  }
+  const { precision, supplier } = choice;
+  if (supplier.library !== 'wasm' || generationSupport(precision).reason !== null) return null;
+  return 'engine: { name: cpu, blas: native } multiplies about twice as fast as WebAssembly here.';
 }
 
 /** Milliseconds of forward and backward of the first captions as one minibatch. */

@@ -19,14 +19,14 @@ export interface CutBack {
  * any type, lines that are no JSON objects and a last line that was cut short. The file is replaced whole or not at all.
  * It is read piece by piece, so its size does not matter.
  *
- * @param lastStepOf a lower limit for types of record that the resumed run will log anew for step `step`
+ * @param isAfter whether a record belongs to what the resumed run will do anew, though its step is not later
  * @param onKept told of every record that stays
  * @throws UserError when the log cannot be read or replaced
  */
 export function cutBackMetrics(
   path: string,
   step: number,
-  lastStepOf: Readonly<Record<string, number>> = {},
+  isAfter: (record: LoggedRecord) => boolean = () => false,
   onKept: (record: LoggedRecord) => void = () => {},
 ): CutBack {
   let file: number;
@@ -41,7 +41,7 @@ export function cutBackMetrics(
   try {
     for (const line of linesOf(path, file)) {
       const record = line.text === null ? null : recordIn(line.text.toString('utf8'));
-      if (record !== null && belongs(record, step, lastStepOf, seen)) {
+      if (record !== null && !isAfter(record) && belongs(record, step, seen)) {
         kept.keep(line);
         onKept(record);
       } else kept.drop(line);
@@ -116,14 +116,8 @@ class KeptLines {
   }
 }
 
-function belongs(
-  { type, step }: LoggedRecord,
-  lastStep: number,
-  lastStepOf: Readonly<Record<string, number>>,
-  seen: StepSet,
-): boolean {
+function belongs({ type, step }: LoggedRecord, lastStep: number, seen: StepSet): boolean {
   if (typeof step !== 'number') return true;
-  const limit = typeof type === 'string' && Object.hasOwn(lastStepOf, type) ? lastStepOf[type]! : lastStep;
-  if (step > limit) return false;
+  if (step > lastStep) return false;
   return type !== 'step' || seen.add(step);
 }

@@ -3,11 +3,14 @@ import type { Scores } from '../../evaluation/score-captions.js';
 import { type Phases, phasesOf } from '../loop/step-phases.js';
 import type { TrainingStep } from '../loop/training-steps.js';
 import type { SampleCaption, ValidationLoss } from '../loop/validation.js';
+import type { HealthNotice } from './health.js';
+import type { LoggedRecord } from './log-lines.js';
 
 export type RunRecord =
   | StepRecord
   | ValidationRecord
   | SamplesRecord
+  | ({ readonly type: 'health'; readonly step: number } & HealthNotice)
   /** A loss or gradient that was not finite; or what happened to a worker whose task was run again. */
   | { readonly type: 'nonFinite' | 'fault'; readonly step: number; readonly fault: string };
 
@@ -37,6 +40,11 @@ export interface SamplesRecord {
 export interface SampleRecord extends SampleCaption {
   /** The path of a small picture, seen from the run's folder. */
   readonly thumbnail?: string;
+}
+
+/** Whether a record of a log comes from a validation. Sampled captions were called captions before. */
+export function isOfValidation({ type, kind }: LoggedRecord): boolean {
+  return ['validation', 'samples', 'captions'].includes(type as string) || kind === 'overfitting';
 }
 
 export function stepRecord(

@@ -3,6 +3,7 @@
 import type { Trainer } from '../loop/trainer.js';
 import type { TrainingStep } from '../loop/training-steps.js';
 import type { SampleCaption, Validation } from '../loop/validation.js';
+import type { HealthNotice } from './health.js';
 import type { RunRecord } from './records.js';
 
 export interface RunEvents {
@@ -26,6 +27,8 @@ export interface RunEvents {
   checkpointed(path: string, step: number): void;
   /** Whenever metrics.jsonl gets a line. */
   recorded(record: RunRecord): void;
+  /** Something about the run that its owner should look at; each kind once a run. */
+  health(notice: HealthNotice): void;
   warning(message: string): void;
   note(message: string): void;
 }
@@ -42,6 +45,7 @@ export function allEvents(some: Partial<RunEvents> = {}): RunEvents {
     captions: (...told) => some.captions?.(...told),
     checkpointed: (...told) => some.checkpointed?.(...told),
     recorded: (...told) => some.recorded?.(...told),
+    health: (...told) => some.health?.(...told),
     warning: (...told) => some.warning?.(...told),
     note: (...told) => some.note?.(...told),
   };

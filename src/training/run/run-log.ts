@@ -1,8 +1,12 @@
 /** What a run writes down of itself, beside its checkpoints. */
+
+import { statfsSync } from 'node:fs';
 import type { Scores } from '../../evaluation/score-captions.js';
+import { checkpointSteps } from '../checkpoints/checkpoint-folder.js';
 import type { Trainer } from '../loop/trainer.js';
 import type { TrainingStep } from '../loop/training-steps.js';
 import type { SampleCaption, ValidationLoss } from '../loop/validation.js';
+import type { Health, HealthNotice } from './health.js';
 import { MetricsLog } from './metrics-log.js';
 import { type RunRecord, type SampleRecord, stepRecord } from './records.js';
 import type { RunEvents } from './run-events.js';
@@ -24,15 +28,17 @@ export class RunLog {
   private readonly thumbnails: Thumbnails;
   /** Null where none is wanted. */
   private readonly tensorboard: TensorBoardLog | null;
+  private readonly health: Health;
   private gradient: LastGradient | null = null;
 
   /** @param from where the run goes on; null where nothing is left of it to do */
   constructor(
     private readonly trainer: Trainer,
-    folder: RunFolder,
-    from: Continuation | null,
+    private readonly folder: RunFolder,
+    { from, health }: { readonly from: Continuation | null; readonly health: Health },
     private readonly events: RunEvents,
   ) {
+    this.health = health;
     const { config } = trainer;
     const mayWrite = () => folder.holding().state === 'held';
     const options = { warn: (message: string) => events.warning(message), mayWrite };
@@ -78,8 +84,24 @@ export class RunLog {
     return Promise.all(pictured);
   }
 
+  /** Looks whether there is room for the checkpoints to come, of which one has just been written. */
+  disk(step: number, checkpointBytes: number): void {
+    const { config, lastStep } = this.trainer;
+    const { keep, everySteps } = config.checkpoint;
+    try {
+      const { bavail, bsize } = statfsSync(this.folder.checkpointsDir);
+      const toCome = Math.ceil((lastStep - step) / everySteps);
+      const missing = Math.min(toCome, Math.max(0, keep - checkpointSteps(this.folder.checkpointsDir).length));
+      // A file is written beside the one that it replaces.
+      const needed = step < lastStep ? (missing + 1) * checkpointBytes : 0;
+      this.notice(step, this.health.disk(bavail * bsize, needed));
+    } catch {
+      // A disk that is gone is told where something is written to it.
+    }
+  }
+
   /** Hands all that waits to the system; to be called before a checkpoint is saved. Never throws. */
-  write(): void {
+  flush(): void {
     this.metrics.write();
     this.tensorboard?.write();
   }
@@ -92,6 +114,18 @@ export class RunLog {
   }
 
   private append(record: RunRecord): void {
+    this.write(record);
+    this.notice(record.step, this.health.observe(record));
+  }
+
+  private notice(step: number, notices: readonly HealthNotice[]): void {
+    for (const notice of notices) {
+      this.write({ type: 'health', step, ...notice });
+      this.events.health(notice);
+    }
+  }
+
+  private write(record: RunRecord): void {
     this.metrics.append(record);
     this.tensorboard?.append(record);
     this.events.recorded(record);

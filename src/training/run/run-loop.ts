@@ -6,6 +6,7 @@ import type { Trainer } from '../loop/trainer.js';
 import { trainingSteps } from '../loop/training-steps.js';
 import { sampleCaptions, validatedParameters, validationLoss, validationScores } from '../loop/validation.js';
 import { UnfinishedUpdateError } from '../parallel/coordinator.js';
+import type { Health } from './health.js';
 import {
   areScoresDue,
   countStep,
@@ -36,6 +37,8 @@ export interface Standing {
   readonly unsaved: boolean;
   /** What the log says of the last step; null where it says nothing. */
   readonly lastStep: StepRecord | null;
+  /** What the run has noticed so far. */
+  readonly health: Health;
 }
 
 export interface LoopOutcome {
@@ -68,14 +71,14 @@ export class LostFolderError extends TrainingError {
 export async function runLoop(
   trainer: Trainer,
   folder: RunFolder,
-  { progress, unsaved, lastStep: lastLogged }: Standing,
+  { progress, unsaved, lastStep: lastLogged, health }: Standing,
   { events, signal, finished }: LoopOptions,
 ): Promise<LoopOutcome> {
   const { coordinator, config, lastStep } = trainer;
   const hasWork = !isComplete(trainer, progress);
   const owesValidation = isValidationDue(trainer, progress);
   const from = hasWork ? { step: progress.step, owesValidation, lastStep: lastLogged } : null;
-  const log = new RunLog(trainer, folder, from, events);
+  const log = new RunLog(trainer, folder, { from, health }, events);
   const writer = new CheckpointWriter({
     folder: folder.checkpointsDir,
     runId: folder.runId,
@@ -93,12 +96,15 @@ export async function runLoop(
   let loss: number | null = null;
 
   const save = async (kind: CheckpointKind): Promise<void> => {
-    log.write();
+    log.flush();
     progress.elapsedSeconds = (performance.now() - startedAt) / 1000;
     if (kind === 'step') saving.unsaved = false;
     const result = await writer.save(trainingState(trainer, progress), kind);
     reportSave(result, kind, events);
-    if (result.written) saving.lastWritten = result.step;
+    if (result.written) {
+      saving.lastWritten = result.step;
+      log.disk(progress.step, result.bytes);
+    }
     if (kind !== 'step' || (!result.written && result.superseded)) return;
     saving.failed = !result.written;
     if (saving.failed && result.step === progress.step) saving.unsaved = true;

@@ -11,12 +11,14 @@ import type { ModelFamily } from '../../model/family.js';
 import type { Checkpoint } from '../checkpoints/checkpoint.js';
 import { type OnDisk, onDisk, secureBest } from '../checkpoints/checkpoint-folder.js';
 import { bestName, checkpointName, stepOfName } from '../checkpoints/checkpoint-format.js';
+import { fasterThan } from '../loop/faster-engine.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
 import { cutBackMetrics, setAsideMetrics } from './cut-back-metrics.js';
+import { Health } from './health.js';
 import type { LoggedRecord } from './log-lines.js';
 import type { ValidationMetric } from './patience.js';
 import { hasStoppedEarly, isComplete, noProgress, type Progress, progressOf } from './progress.js';
-import type { StepRecord } from './records.js';
+import { isOfValidation, type StepRecord } from './records.js';
 import { checkArithmetic, checkChanges } from './resumption.js';
 import { allEvents, type RunEvents } from './run-events.js';
 import { RunFolder, type RunPlace, refuseUsedFolder } from './run-folder.js';
@@ -83,7 +85,12 @@ export async function startRun(
   try {
     const progress = { ...noProgress };
     folder = await RunFolder.create(place, configToYaml(trainer.config), lockOptions(options));
-    return await train(trainer, folder, { progress, unsaved: true, lastStep: null }, options);
+    return await train(
+      trainer,
+      folder,
+      { progress, unsaved: true, lastStep: null, health: healthOf(trainer) },
+      options,
+    );
   } finally {
     await trainer.coordinator.close();
     folder?.unlock();
@@ -146,13 +153,14 @@ async function goOn(
     for (const change of changes) events.note(`changed: ${change}`);
     folder.writeConfig(configToYaml(trainer.config));
     let lastStep: StepRecord | null = null;
+    const health = healthOf(trainer);
     if (checkpoint) {
-      lastStep = cutBackLog(trainer, folder, progress, events);
+      lastStep = cutBackLog(trainer, folder, progress, health, events);
       findBest(trainer.config, folder, checkpoint, progress, events);
     } else beginAgain(folder, events);
     // The best checkpoint is no substitute for that of its step, which the run never stopped has beside.
     const unsaved = !checkpoint || stepOfName(basename(checkpoint.path)) === null;
-    return await train(trainer, folder, { progress, unsaved, lastStep }, options);
+    return await train(trainer, folder, { progress, unsaved, lastStep, health }, options);
   } finally {
     await trainer?.coordinator.close();
     folder.unlock();
@@ -213,6 +221,10 @@ async function train(
   };
 }
 
+function healthOf({ config, stepsPerEpoch, workers, shards, engine }: Trainer): Health {
+  return new Health({ config, stepsPerEpoch, workers, shards, fasterEngine: fasterThan(engine.choice) });
+}
+
 function warnOfOtherEngine(trainer: Trainer, { state }: Checkpoint, events: RunEvents): void {
   if (!haveSameBits(state.engineChoice as EngineChoice, trainer.engine.choice)) {
     events.warning(
@@ -225,22 +237,27 @@ function warnOfOtherEngine(trainer: Trainer, { state }: Checkpoint, events: RunE
 /**
  * A validation that the stop came before is done again, and must not stand in the log twice.
  *
- * @returns the last step that is in the log, null where it is not that of the progress
+ * @returns what the log says of the last step; null where it says nothing
  */
 function cutBackLog(
   trainer: Trainer,
   { metricsPath }: RunFolder,
   progress: Progress,
+  health: Health,
   events: RunEvents,
 ): StepRecord | null {
   const { step, validatedEpoch } = progress;
   const validated = validatedEpoch * trainer.stepsPerEpoch;
-  // They were called captions before.
-  const limits = { validation: validated, samples: validated, captions: validated };
   let last: LoggedRecord | null = null;
-  const { existed, steps } = cutBackMetrics(metricsPath, step, limits, (record) => {
-    if (record.type === 'step' && record.step === step) last = record;
-  });
+  const { existed, steps } = cutBackMetrics(
+    metricsPath,
+    step,
+    (record) => isOfValidation(record) && (record.step as number) > validated,
+    (record) => {
+      health.recall(record);
+      if (record.type === 'step' && record.step === step) last = record;
+    },
+  );
   if (steps < step) {
     const what = existed ? `lacks ${step - steps} of the ${step} steps` : `is not there; it held the ${step} steps`;
     events.warning(`${metricsPath} ${what} before this resumption. The run goes on all the same.`);

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cutBackMetrics, setAsideMetrics } from '../../../src/training/run/cut-back-metrics.js';
+import type { LoggedRecord } from '../../../src/training/run/log-lines.js';
 import { MetricsLog } from '../../../src/training/run/metrics-log.js';
 import { StepSet } from '../../../src/training/run/step-set.js';
 import { readMetrics } from '../runs.js';
@@ -60,7 +61,10 @@ describe('cutting back to a checkpoint', () => {
 
   it('drops what the resumed run will log anew for the step itself', () => {
     writeFileSync(path, '{"type":"validation","step":2}\n{"type":"step","step":4}\n{"type":"validation","step":4}\n');
-    cutBackMetrics(path, 4, { validation: 2 });
+    const kept: unknown[] = [];
+    const isAfter = ({ type, step }: LoggedRecord) => type === 'validation' && step === 4;
+    cutBackMetrics(path, 4, isAfter, (record) => kept.push(record));
+    expect(kept).toEqual(records());
     expect(records()).toEqual([
       { type: 'validation', step: 2 },
       { type: 'step', step: 4 },

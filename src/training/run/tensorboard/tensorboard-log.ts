@@ -91,6 +91,8 @@ export class TensorBoardLog {
         const { samples } = record;
         return [text('samples', samplesMarkdown(samples)), ...samples.flatMap((sample) => this.picture(sample))];
       }
+      case 'health':
+        return [text('notices', asMarkdown(record.message))];
       case 'nonFinite':
       case 'fault':
         return [text('notices', asMarkdown(record.fault))];
