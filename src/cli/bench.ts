@@ -1,4 +1,5 @@
 /** `recap bench`: captions a second of the real training loop. */
+import { Writable } from 'node:stream';
 import type { CommandModule } from 'yargs';
 import { parseConfigText, resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
@@ -7,11 +8,14 @@ import { fullLength, syntheticDataset } from '../data/synthetic.js';
 import { UserError } from '../errors.js';
 import { usableThreads } from '../files/container-limits.js';
 import { plural } from '../report/amounts.js';
+import { RunReport } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import type { Precision } from '../tensor/matrix.js';
 import { type BenchmarkResult, benchmark } from '../training/checks/benchmark.js';
 import { fastestSettings } from '../training/checks/fastest-settings.js';
 import { measurePeak } from '../training/checks/peak.js';
+import type { Trainer } from '../training/loop/trainer.js';
+import type { TrainingStep } from '../training/loop/training-steps.js';
 import { configOption, jsonOption, quietOption, setOption } from './options.js';
 import { wholeNumber } from './whole-number.js';
 
@@ -81,6 +85,7 @@ async function bench(args: Arguments): Promise<void> {
       steps,
       load,
       preparing,
+      display: hiddenDisplay,
       step: (done, of) => screen.wait({ what: plural(workers, 'worker'), done, of, unit: 'steps' }),
       onFault: (message) => screen.warning(message),
     });
@@ -96,6 +101,15 @@ async function bench(args: Arguments): Promise<void> {
   };
   if (counts === null) await findFastest(config, args, measure, screen);
   else for (const workers of counts) await measure(config, workers);
+}
+
+/** A run's display on a terminal that nobody sees. */
+function hiddenDisplay(trainer: Trainer): (step: TrainingStep) => void {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = Object.assign(nowhere, { isTTY: true, columns: 120 }) as unknown as NodeJS.WriteStream;
+  const report = new RunReport(new Screen({ out: terminal }));
+  report.started(trainer, { dir: '', doneSteps: 0 });
+  return (step) => report.step(step);
 }
 
 /** Measures one setting after the other, and says the fastest as lines of a config. */
@@ -200,6 +214,7 @@ function record({ trainer, engine, ...measured }: BenchmarkResult, lengths: Leng
     peakShare,
     phases: measured.phases,
     idleShare: measured.idleShare,
+    watching: measured.watching,
   };
 }
 
@@ -211,6 +226,7 @@ function lines(
   const { model, workers, shards, config } = trainer;
   const { min, median, max } = measured.stepMs;
   const { forwardBackward, dispatch, update, rest } = measured.phases;
+  const { stepMs, share, validationMs } = measured.watching;
   return [
     `${model.spec.title}, ${lengths === 'full' ? 'full length' : 'lengths of the data'}, ${engine.engine} ` +
       `(${engine.precision}; ${engine.detail}), ${workers} worker${workers === 1 ? '' : 's'}, ${shards} shard${shards === 1 ? '' : 's'}, ` +
@@ -220,6 +236,8 @@ function lines(
     `  ${measured.gflops.toFixed(1)} GFLOP/s in products, ${percent(peakShare)} of the measured peak`,
     `  forward and backward ${ms(forwardBackward)}, dispatch ${ms(dispatch)}, reduction and update ${ms(update)}, ` +
       `rest ${ms(rest)}; workers idle ${percent(measured.idleShare)}`,
+    `  watched by log, TensorBoard and display: ${stepMs.toFixed(2)} ms more, ${(100 * share).toFixed(2)}% of a step; ` +
+      `at a validation ${ms(validationMs)}`,
   ];
 }
 

@@ -193,10 +193,12 @@ describe('recap bench', () => {
       },
       { workers: 2, shards: 3 },
     ]);
-    for (const { captionsPerSecond, stepMs, gflops, peakShare, phases } of records) {
+    for (const { captionsPerSecond, stepMs, gflops, peakShare, phases, watching } of records) {
       expect(stepMs.min).toBeLessThanOrEqual(stepMs.median);
       expect(stepMs.median).toBeLessThanOrEqual(stepMs.max);
-      for (const value of [captionsPerSecond, gflops, peakShare, phases.forwardBackward, phases.update]) {
+      const { share, validationMs } = watching;
+      const times = [phases.forwardBackward, phases.update, watching.stepMs, validationMs];
+      for (const value of [captionsPerSecond, gflops, peakShare, share, ...times]) {
         expect(value).toBeGreaterThan(0);
       }
     }

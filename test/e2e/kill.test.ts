@@ -93,7 +93,8 @@ function owesValidation(dir: string): boolean {
 /** What a run holds by count. */
 function counts(dir: string) {
   const of = (wanted: string) => readMetrics(dir).filter(({ type }) => type === wanted).length;
-  return { lines: readMetrics(dir).length, steps: of('step'), validations: of('validation'), samples: of('samples') };
+  const validations = { validations: of('validation'), samples: of('samples') };
+  return { lines: readMetrics(dir).length, steps: of('step'), ...validations, notices: of('health') };
 }
 
 it(
@@ -110,7 +111,8 @@ it(
     const best = bestCheckpoint(whole)?.state.step;
     expect(best).toBeGreaterThan(30);
     expect(best).toBeLessThan(150);
-    expect(counts(whole)).toEqual({ lines: 180, steps: 150, validations: 15, samples: 15 });
+    // That validation has turned is noticed, once.
+    expect(counts(whole)).toEqual({ lines: 181, steps: 150, validations: 15, samples: 15, notices: 1 });
 
     const random = xoroshiro128plus(231);
     const killed: Record<string, number> = {};
@@ -147,7 +149,7 @@ it(
           train.kill('SIGKILL');
         }
         const { status, signal, stderr } = await train.ended;
-        const said = stderr.replace(/^changed: .*\n/gm, '');
+        const said = stderr.replace(/^(changed|notice): .*\n/gm, '');
         expect(said, 'what a killed process left is in order').toBe('');
         if (signal === null) {
           expect(status).toBe(0);

@@ -12,6 +12,7 @@ import { phasesOf } from '../loop/step-phases.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
 import { type TrainingStep, trainingSteps } from '../loop/training-steps.js';
 import { dealRows } from '../parallel/sharding.js';
+import { Watching, type WatchingCost } from './watching.js';
 
 export interface BenchmarkOptions {
   readonly workers: number;
@@ -21,6 +22,8 @@ export interface BenchmarkOptions {
   readonly onFault: (message: string) => void;
   /** Told what is being done, where that takes its time before the first step. */
   readonly preparing?: TrainerOptions['preparing'];
+  /** What would show the steps of a run to a person. */
+  readonly display?: (trainer: Trainer) => (step: TrainingStep) => void;
   /** Told after each step, those that do not count among them. */
   readonly step?: (done: number, of: number) => void;
 }
@@ -43,6 +46,16 @@ export interface PhaseTimes {
   readonly rest: number;
 }
 
+/** What log, TensorBoard's events, notices and display take of the main thread, beside what is measured. */
+export interface WatchingTimes {
+  /** Milliseconds a step, the median. */
+  readonly stepMs: number;
+  /** Of the median step. */
+  readonly share: number;
+  /** Milliseconds of the distributions of a validation. */
+  readonly validationMs: number;
+}
+
 export interface BenchmarkResult {
   readonly trainer: Pick<Trainer, 'config' | 'model' | 'dataset' | 'engine' | 'shards' | 'workers'>;
   readonly engine: EngineDescription;
@@ -54,6 +67,7 @@ export interface BenchmarkResult {
   /** Matrix products actually done, 1e9 operations a second. */
   readonly gflops: number;
   readonly phases: PhaseTimes;
+  readonly watching: WatchingTimes;
   /** Share of the workers' time during forward and backward in which they had nothing to do. */
   readonly idleShare: number;
 }
@@ -64,26 +78,36 @@ const warmUpSteps = 3;
 export async function benchmark(config: Config, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const { config: plain, switchedOff } = withTrueCaptions(config);
   const trainer = await createTrainer(
-    { ...plain, train: { ...plain.train, workers: options.workers } },
+    { ...plain, train: { ...plain.train, workers: options.workers }, report: { ...plain.report, tensorboard: true } },
     { onFault: options.onFault, preparing: options.preparing, load: options.load },
   );
+  let watching: Watching | null = null;
   try {
+    watching = new Watching(trainer, options.display?.(trainer) ?? (() => {}));
     const last = warmUpSteps + options.steps;
     const steps: TrainingStep[] = [];
     for await (const step of trainingSteps(trainer, 1, last)) {
+      watching.step(step);
       options.step?.(step.step, last);
       if (step.step > warmUpSteps) steps.push(step);
     }
-    return { ...measured(trainer, steps), engine: trainer.engine.description, switchedOff };
+    const cost = watching.cost(last);
+    return { ...measured(trainer, steps, cost), engine: trainer.engine.description, switchedOff };
   } finally {
+    watching?.close();
     await trainer.coordinator.close();
   }
 }
 
-function measured(trainer: Trainer, steps: readonly TrainingStep[]): Omit<BenchmarkResult, 'engine' | 'switchedOff'> {
+function measured(
+  trainer: Trainer,
+  steps: readonly TrainingStep[],
+  { steps: watched, validationMs }: WatchingCost,
+): Omit<BenchmarkResult, 'engine' | 'switchedOff'> {
   const { config, model, dataset, engine, shards, workers } = trainer;
   const totals = steps.map(({ timing }) => timing.total);
   const stepMs = spread(totals);
+  const watchedMs = median(watched.slice(warmUpSteps));
   const seconds = totals.reduce((sum, total) => sum + total, 0) / 1000;
   const operations = steps.reduce((sum, { step }) => sum + operationsOf(trainer, step), 0);
   const captions = median(steps.map((step) => step.captions));
@@ -99,6 +123,7 @@ function measured(trainer: Trainer, steps: readonly TrainingStep[]): Omit<Benchm
       update: median(steps.map(({ timing }) => timing.update)),
       rest: median(steps.map(({ timing }) => timing.total - timing.gradients - timing.update)),
     },
+    watching: { stepMs: watchedMs, share: watchedMs / stepMs.median, validationMs },
     idleShare: median(steps.map(({ timing }) => phasesOf(timing, workers).wait / timing.gradients)),
   };
 }

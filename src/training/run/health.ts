@@ -35,6 +35,9 @@ const divergedFactor = 1.5;
 /** A mean reward that has fallen to half of its highest; below `leastReward` that is noise. */
 const rewardFactor = 0.5;
 const leastReward = 0.05;
+/** Steps that are left out because they are not finite, of the last `faultSteps`; fewer may be odd captions. */
+const mostFaults = 5;
+const faultSteps = 100;
 /** Norms of healthy gradients stay within a factor of 2 of their first ones, upwards. */
 const explodedFactor = 10;
 /** Of the parameters' norm: a step of plain gradient descent would not change the sixth digit, and Adam's epsilon rules. */
@@ -92,7 +95,7 @@ export class Health {
 
   private found(record: RunRecord): (HealthNotice | null)[] {
     if (record.type === 'validation') return [this.validations.validated(record)];
-    if (record.type === 'nonFinite') return [this.gradients.nonFinite(record.fault)];
+    if (record.type === 'nonFinite') return [this.gradients.nonFinite(record.step)];
     if (record.type !== 'step') return [];
     this.validations.trained(record);
     return [this.learning.trained(record), ...this.gradients.trained(record), ...this.speed.trained(record)];
@@ -172,6 +175,7 @@ class GradientRule {
   private readonly norms: Window;
   private readonly parameters: Window;
   private first: number | null = null;
+  private faults: readonly number[] = [];
 
   constructor(
     steps: number,
@@ -190,8 +194,12 @@ class GradientRule {
     return [this.exploded(now, this.first), this.vanished(now, parameters)];
   }
 
-  nonFinite(fault: string): HealthNotice {
-    return { kind: 'exploding', message: `Gradients explode: ${fault}. ${calmer}` };
+  /** A step that was left out. */
+  nonFinite(step: number): HealthNotice | null {
+    this.faults = [...this.faults, step].filter((each) => each > step - faultSteps);
+    if (this.faults.length < mostFaults) return null;
+    const message = `Gradients explode: ${mostFaults} of the last ${faultSteps} steps were not finite. ${calmer}`;
+    return { kind: 'exploding', message };
   }
 
   private exploded(now: number, first: number): HealthNotice | null {

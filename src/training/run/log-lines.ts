@@ -61,14 +61,18 @@ export function cannot(what: string, path: string, error: unknown): UserError {
 }
 
 /** An object of the log, which anyone may have changed. */
-export type LoggedRecord = Readonly<Record<string, unknown>>;
+export interface LoggedRecord {
+  readonly type?: unknown;
+  readonly step?: unknown;
+  readonly kind?: unknown;
+}
 
 /** Null for what is no record, such as a line whose begin was not read. */
-export function recordIn(line: string): LoggedRecord | null {
+export function recordIn(line: string): Readonly<Record<string, unknown>> | null {
   try {
     const record: unknown = JSON.parse(line);
     const isRecord = typeof record === 'object' && record !== null && !Array.isArray(record);
-    return isRecord ? (record as LoggedRecord) : null;
+    return isRecord ? (record as Record<string, unknown>) : null;
   } catch {
     return null;
   }

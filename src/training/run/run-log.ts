@@ -34,7 +34,7 @@ export class RunLog {
   /** @param from where the run goes on; null where nothing is left of it to do */
   constructor(
     private readonly trainer: Trainer,
-    private readonly folder: RunFolder,
+    private readonly folder: Pick<RunFolder, 'dir' | 'metricsPath' | 'checkpointsDir' | 'holding'>,
     { from, health }: { readonly from: Continuation | null; readonly health: Health },
     private readonly events: RunEvents,
   ) {

@@ -221,7 +221,8 @@ async function train(
   };
 }
 
-function healthOf({ config, stepsPerEpoch, workers, shards, engine }: Trainer): Health {
+/** The rules for a run that has not begun. */
+export function healthOf({ config, stepsPerEpoch, workers, shards, engine }: Trainer): Health {
   return new Health({ config, stepsPerEpoch, workers, shards, fasterEngine: fasterThan(engine.choice) });
 }
 
