@@ -130,7 +130,7 @@ export {
   validationLoss,
   validationScores,
 } from './training/loop/validation.js';
-export type { HealthKind, HealthNotice } from './training/run/health.js';
+export type { HealthKind, HealthNotice } from './training/run/health-rules.js';
 export type { RunEvents } from './training/run/run-events.js';
 export {
   type GridAxis,

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Trainer } from '../loop/trainer.js';
 import type { TrainingStep } from '../loop/training-steps.js';
+import { healthOf } from '../run/health.js';
 import { noProgress } from '../run/progress.js';
 import { allEvents } from '../run/run-events.js';
 import { RunLog } from '../run/run-log.js';
-import { healthOf } from '../run/train.js';
 
 export interface WatchingCost {
   /** Milliseconds of the main thread, of each step in its order. */

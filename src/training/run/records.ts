@@ -3,7 +3,7 @@ import type { Scores } from '../../evaluation/score-captions.js';
 import { type Phases, phasesOf } from '../loop/step-phases.js';
 import type { TrainingStep } from '../loop/training-steps.js';
 import type { SampleCaption, ValidationLoss } from '../loop/validation.js';
-import type { HealthNotice } from './health.js';
+import type { HealthNotice } from './health-rules.js';
 import type { LoggedRecord } from './log-lines.js';
 
 export type RunRecord =

@@ -3,7 +3,7 @@
 import type { Trainer } from '../loop/trainer.js';
 import type { TrainingStep } from '../loop/training-steps.js';
 import type { SampleCaption, Validation } from '../loop/validation.js';
-import type { HealthNotice } from './health.js';
+import type { HealthNotice } from './health-rules.js';
 import type { RunRecord } from './records.js';
 
 export interface RunEvents {

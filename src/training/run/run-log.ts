@@ -6,7 +6,8 @@ import { checkpointSteps } from '../checkpoints/checkpoint-folder.js';
 import type { Trainer } from '../loop/trainer.js';
 import type { TrainingStep } from '../loop/training-steps.js';
 import type { SampleCaption, ValidationLoss } from '../loop/validation.js';
-import type { Health, HealthNotice } from './health.js';
+import type { Health } from './health.js';
+import type { HealthNotice } from './health-rules.js';
 import { MetricsLog } from './metrics-log.js';
 import { type RunRecord, type SampleRecord, stepRecord } from './records.js';
 import type { RunEvents } from './run-events.js';
@@ -88,16 +89,20 @@ export class RunLog {
   disk(step: number, checkpointBytes: number): void {
     const { config, lastStep } = this.trainer;
     const { keep, everySteps } = config.checkpoint;
+    if (step >= lastStep) return;
+    let free: number;
+    let there: number;
     try {
       const { bavail, bsize } = statfsSync(this.folder.checkpointsDir);
-      const toCome = Math.ceil((lastStep - step) / everySteps);
-      const missing = Math.min(toCome, Math.max(0, keep - checkpointSteps(this.folder.checkpointsDir).length));
-      // A file is written beside the one that it replaces.
-      const needed = step < lastStep ? (missing + 1) * checkpointBytes : 0;
-      this.notice(step, this.health.disk(bavail * bsize, needed));
+      free = bavail * bsize;
+      there = checkpointSteps(this.folder.checkpointsDir).length;
     } catch {
       // A disk that is gone is told where something is written to it.
+      return;
     }
+    const toCome = Math.min(Math.ceil((lastStep - step) / everySteps), Math.max(0, keep - there));
+    // A file is written beside the one that it replaces.
+    this.notice(step, this.health.disk(free, (toCome + 1) * checkpointBytes));
   }
 
   /** Hands all that waits to the system; to be called before a checkpoint is saved. Never throws. */

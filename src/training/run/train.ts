@@ -11,10 +11,9 @@ import type { ModelFamily } from '../../model/family.js';
 import type { Checkpoint } from '../checkpoints/checkpoint.js';
 import { type OnDisk, onDisk, secureBest } from '../checkpoints/checkpoint-folder.js';
 import { bestName, checkpointName, stepOfName } from '../checkpoints/checkpoint-format.js';
-import { fasterThan } from '../loop/faster-engine.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
 import { cutBackMetrics, setAsideMetrics } from './cut-back-metrics.js';
-import { Health } from './health.js';
+import { type Health, healthOf } from './health.js';
 import type { LoggedRecord } from './log-lines.js';
 import type { ValidationMetric } from './patience.js';
 import { hasStoppedEarly, isComplete, noProgress, type Progress, progressOf } from './progress.js';
@@ -219,11 +218,6 @@ async function train(
     alreadyComplete,
     elapsedSeconds,
   };
-}
-
-/** The rules for a run that has not begun. */
-export function healthOf({ config, stepsPerEpoch, workers, shards, engine }: Trainer): Health {
-  return new Health({ config, stepsPerEpoch, workers, shards, fasterEngine: fasterThan(engine.choice) });
 }
 
 function warnOfOtherEngine(trainer: Trainer, { state }: Checkpoint, events: RunEvents): void {
