@@ -115,9 +115,23 @@ function softmax(scores: usize, L: u32): void {
   }
 }
 
+/** context (C) += Σ a_l·grid_l of four positions, n lanes. */
+// @ts-ignore: decorator
+@inline
+function addFour(a0: v128, a1: v128, a2: v128, a3: v128, grid: usize, width: u32, context: usize, n: u32): void {
+  let z = loadFirst(context, n);
+  z = madd(a0, loadFirst(grid, n), z);
+  z = madd(a1, loadFirst(grid + width, n), z);
+  z = madd(a2, loadFirst(grid + 2 * width, n), z);
+  z = madd(a3, loadFirst(grid + 3 * width, n), z);
+  storeFirst(context, z, n);
+}
+
 /** context (C) = beta·Σ weights_l·grid_l. */
 function weightedSum(grid: usize, weights: usize, beta: f32, context: usize, L: u32, C: u32): void {
   const width = C << 2;
+  const whole = width & ~15;
+  const rest = C & 3;
   memory.fill(context, 0, width);
   let l: u32 = 0;
   for (; l + 4 <= L; l += 4) {
@@ -126,24 +140,16 @@ function weightedSum(grid: usize, weights: usize, beta: f32, context: usize, L: 
     const a1 = f32x4.splat(beta * load<f32>(at + 4));
     const a2 = f32x4.splat(beta * load<f32>(at + 8));
     const a3 = f32x4.splat(beta * load<f32>(at + 12));
-    for (let j: u32 = 0; j < C; j += 4) {
-      const k = j << 2;
-      const n = C - j;
-      let z = loadFirst(context + k, n);
-      z = madd(a0, loadFirst(grid + k, n), z);
-      z = madd(a1, loadFirst(grid + width + k, n), z);
-      z = madd(a2, loadFirst(grid + 2 * width + k, n), z);
-      z = madd(a3, loadFirst(grid + 3 * width + k, n), z);
-      storeFirst(context + k, z, n);
-    }
+    for (let k: u32 = 0; k < whole; k += 16) addFour(a0, a1, a2, a3, grid + k, width, context + k, 4);
+    if (rest) addFour(a0, a1, a2, a3, grid + whole, width, context + whole, rest);
     grid += 4 * width;
   }
   for (; l < L; l++) {
     const a = f32x4.splat(beta * load<f32>(weights + (l << 2)));
-    for (let j: u32 = 0; j < C; j += 4) {
-      const k = j << 2;
-      storeFirst(context + k, madd(a, loadFirst(grid + k, C - j), loadFirst(context + k, C - j)), C - j);
+    for (let k: u32 = 0; k < whole; k += 16) {
+      v128.store(context + k, madd(a, v128.load(grid + k), v128.load(context + k)));
     }
+    if (rest) storeFirst(context + whole, madd(a, loadFirst(grid + whole, rest), loadFirst(context + whole, rest)), rest);
     grid += width;
   }
 }
@@ -181,20 +187,27 @@ export function attend(
 /** out (L) = the products of x (C) with each vector of the grid. */
 function dotProducts(grid: usize, x: usize, out: usize, L: u32, C: u32): void {
   const width = C << 2;
+  const whole = width & ~15;
+  const rest = C & 3;
   let l: u32 = 0;
   for (; l + 4 <= L; l += 4) {
     let s0 = f32x4.splat(0);
     let s1 = s0;
     let s2 = s0;
     let s3 = s0;
-    for (let j: u32 = 0; j < C; j += 4) {
-      const k = j << 2;
-      const n = C - j;
-      const y = loadFirst(x + k, n);
-      s0 = madd(y, loadFirst(grid + k, n), s0);
-      s1 = madd(y, loadFirst(grid + width + k, n), s1);
-      s2 = madd(y, loadFirst(grid + 2 * width + k, n), s2);
-      s3 = madd(y, loadFirst(grid + 3 * width + k, n), s3);
+    for (let k: u32 = 0; k < whole; k += 16) {
+      const y = v128.load(x + k);
+      s0 = madd(y, v128.load(grid + k), s0);
+      s1 = madd(y, v128.load(grid + width + k), s1);
+      s2 = madd(y, v128.load(grid + 2 * width + k), s2);
+      s3 = madd(y, v128.load(grid + 3 * width + k), s3);
+    }
+    if (rest) {
+      const y = loadFirst(x + whole, rest);
+      s0 = madd(y, loadFirst(grid + whole, rest), s0);
+      s1 = madd(y, loadFirst(grid + width + whole, rest), s1);
+      s2 = madd(y, loadFirst(grid + 2 * width + whole, rest), s2);
+      s3 = madd(y, loadFirst(grid + 3 * width + whole, rest), s3);
     }
     const at = out + (l << 2);
     store<f32>(at, sumOfLanes(s0));
@@ -248,6 +261,23 @@ function positionLanes(
   return f32x4.add(dquery, t);
 }
 
+/** Two positions of neighbouring rows, n lanes. */
+// @ts-ignore: decorator
+@inline
+function twoPositions(
+  e: usize, toProjected: usize, q: usize, w4: usize, d0: v128, d1: v128,
+  dprojected: usize, width: u32, dquery: usize, dscorer: usize, n: u32, large: bool,
+): void {
+  const x = loadFirst(q, n);
+  const w = loadFirst(w4, n);
+  const r0 = complement(e, toProjected, x, n, large);
+  const r1 = complement(e + width, toProjected, x, n, large);
+  let sum = positionLanes(r0, d0, w, dprojected, loadFirst(dquery, n), n);
+  sum = positionLanes(r1, d1, w, dprojected + width, sum, n);
+  storeFirst(dquery, sum, n);
+  storeFirst(dscorer, madd(d1, r1, madd(d0, r0, loadFirst(dscorer, n))), n);
+}
+
 /**
  * dprojected (L,A) += d·4w·r(1 - r), dquery (A) = Σ d·r(1 - r) and dscorer (A) = Σ d·r over the positions. Two of them at
  * once, so that the sums are loaded and stored half as often.
@@ -259,23 +289,20 @@ function projectionGradients(
   dprojected: usize, dquery: usize, dscorer: usize, L: u32, A: u32, large: bool,
 ): void {
   const width = A << 2;
+  const whole = width & ~15;
+  const rest = A & 3;
   memory.fill(dquery, 0, width);
   memory.fill(dscorer, 0, width);
   let l: u32 = 0;
   for (; l + 2 <= L; l += 2) {
     const d0 = v128.load32_splat(d + (l << 2));
     const d1 = v128.load32_splat(d + (l << 2) + 4);
-    for (let j: u32 = 0; j < A; j += 4) {
-      const at = j << 2;
-      const n = A - j;
-      const x = loadFirst(q + at, n);
-      const w = loadFirst(w4 + at, n);
-      const r0 = complement(e + at, toProjected, x, n, large);
-      const r1 = complement(e + width + at, toProjected, x, n, large);
-      let sum = positionLanes(r0, d0, w, dprojected + at, loadFirst(dquery + at, n), n);
-      sum = positionLanes(r1, d1, w, dprojected + width + at, sum, n);
-      storeFirst(dquery + at, sum, n);
-      storeFirst(dscorer + at, madd(d1, r1, madd(d0, r0, loadFirst(dscorer + at, n))), n);
+    for (let at: u32 = 0; at < whole; at += 16) {
+      twoPositions(e + at, toProjected, q + at, w4 + at, d0, d1, dprojected + at, width, dquery + at, dscorer + at, 4, large);
+    }
+    if (rest) {
+      const at = whole;
+      twoPositions(e + at, toProjected, q + at, w4 + at, d0, d1, dprojected + at, width, dquery + at, dscorer + at, rest, large);
     }
     e += 2 * width;
     dprojected += 2 * width;

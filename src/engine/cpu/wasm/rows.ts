@@ -71,10 +71,12 @@ export function zeroRows(indices: usize, rows: u32, columns: u32, out: usize): v
 
 /** dst += src. */
 export function addTo(dst: usize, src: usize, n: u32): void {
-  for (let j: u32 = 0; j < n; j += 4) {
-    const at = j << 2;
-    storeFirst(dst + at, f32x4.add(loadFirst(dst + at, n - j), loadFirst(src + at, n - j)), n - j);
+  for (; n >= 4; n -= 4) {
+    v128.store(dst, f32x4.add(v128.load(dst), v128.load(src)));
+    dst += 16;
+    src += 16;
   }
+  if (n) storeFirst(dst, f32x4.add(loadFirst(dst, n), loadFirst(src, n)), n);
 }
 
 /** Inputs are numbered by their first row as a rule, and then nothing needs to be zeroed beforehand. */
@@ -108,7 +110,28 @@ export function addBias(a: usize, bias: usize, rows: u32, columns: u32, lda: u32
   for (let row: u32 = 0; row < rows; row++) addTo(a + row * (lda << 2), bias, columns);
 }
 
+/** Four rows at once, so that the sums are read and written a quarter as often. */
 export function columnSums(a: usize, rows: u32, columns: u32, lda: u32, out: usize): void {
+  const stride = lda << 2;
+  const whole = (columns & ~3) << 2;
+  const rest = columns & 3;
   memory.fill(out, 0, columns << 2);
-  for (let row: u32 = 0; row < rows; row++) addTo(out, a + row * (lda << 2), columns);
+  for (; rows >= 4; rows -= 4) {
+    for (let at: u32 = 0; at < whole; at += 16) addFourRows(a + at, stride, out + at, 4);
+    if (rest) addFourRows(a + whole, stride, out + whole, rest);
+    a += 4 * stride;
+  }
+  for (; rows; rows--) {
+    addTo(out, a, columns);
+    a += stride;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function addFourRows(a: usize, stride: u32, out: usize, n: u32): void {
+  let sum = f32x4.add(loadFirst(out, n), loadFirst(a, n));
+  sum = f32x4.add(sum, loadFirst(a + stride, n));
+  sum = f32x4.add(sum, loadFirst(a + 2 * stride, n));
+  storeFirst(out, f32x4.add(sum, loadFirst(a + 3 * stride, n)), n);
 }
