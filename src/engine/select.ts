@@ -15,6 +15,7 @@ import {
   type CpuChoice,
   describeCpu,
   isFusedChain,
+  openKernels,
   openProducts,
   prepareSupplier,
   productSizes,
@@ -155,8 +156,10 @@ export async function createEngine(choice: EngineChoice, shared: SharedMemory): 
       const { createGpuEngine } = await import('./gpu/gpu-engine.js');
       return createGpuEngine(choice.mode, shared);
     }
-    case 'cpu':
-      return createCpuEngine(shared, describeCpu(choice, []), (kernels) => openProducts(choice, kernels, shared));
+    case 'cpu': {
+      const kernels = openKernels(choice, shared);
+      return createCpuEngine(shared, describeCpu(choice, []), kernels, openProducts(choice, kernels, shared));
+    }
   }
 }
 

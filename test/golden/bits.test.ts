@@ -1,6 +1,6 @@
 /**
  * What recap 0.1.0 computed is computed to the bit: 20 steps of Adam on two shards, on the reference engine and with
- * each build of the WebAssembly kernels (bits.json), and with generated products what the build with fused multiply-adds
+ * each build of the WebAssembly kernels (bits.json), and with generated products and cells what the build with fused multiply-adds
  * does. A change of these bits is one of the arithmetic version. (Version 2 differs from version 1 in larger products.)
  */
 import { createHash } from 'node:crypto';
@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { configOf } from '../../src/config/load.js';
 import { CpuExecutable } from '../../src/engine/cpu/cpu-engine.js';
 import { type InstructionSet, loadKernels } from '../../src/engine/cpu/kernels.js';
+import { generatedCells } from '../../src/engine/cpu/suppliers/native/generated-cells.js';
 import { type GeneratedSet, generationSupport } from '../../src/engine/cpu/suppliers/native/generated-kernels.js';
 import { generatedProductSizes, generatedProducts } from '../../src/engine/cpu/suppliers/native/generated-products.js';
 import { wasmProductSizes, wasmProducts } from '../../src/engine/cpu/suppliers/wasm-products.js';
@@ -44,14 +45,15 @@ function onReference(shape: CaptionerShape): Bench {
   return { memory, updates: engine, gradients: engine.prepare(specOf(shape).programs.gradients, { rows, steps: 5 }) };
 }
 
-/** @param generated whose products there are in place of the kernels' own */
+/** @param generated whose products and time steps there are in place of the kernels' own */
 function onKernels(shape: CaptionerShape, set: InstructionSet, generated: GeneratedSet | null = null): Bench {
   const spec = specOf(shape);
   const sizes = generated ? generatedProductSizes(generated) : wasmProductSizes;
   const arena = cpuArenaBytes(spec, layoutOf(spec.parameters), rows, sizes);
   const memory = memoryFor(shape, 'float32', 2, arena, 64);
-  const kernels = loadKernels(memory.memory, set);
-  const products = generated ? generatedProducts(generated, memory.memory) : wasmProducts(kernels);
+  const wasm = loadKernels(memory.memory, set);
+  const kernels = generated ? { ...wasm, ...generatedCells(generated, memory.memory, wasm) } : wasm;
+  const products = generated ? generatedProducts(generated, memory.memory) : wasmProducts(wasm);
   const gradients = new CpuExecutable(spec.programs.gradients, { rows, steps: 5 }, memory, kernels, products);
   return { memory, gradients, updates: createUpdates(memory, kernels) };
 }

@@ -1,6 +1,6 @@
 /**
- * The float32 engine for processors: element-wise work and reductions in WebAssembly SIMD, matrix products by
- * WebAssembly SIMD or by a native library, all on the memory that the threads share.
+ * The float32 engine for processors: element-wise work and reductions in WebAssembly SIMD, matrix products and time steps
+ * of cells by it or by generated code, products by a native library too, all on the memory that the threads share.
  */
 import { type TensorPlace, trainedPlaces } from '../../tensor/layout.js';
 import type { Matrix, Named } from '../../tensor/matrix.js';
@@ -19,20 +19,19 @@ import { keptParameters, parametersAt } from '../shared-memory.js';
 import { Arena, type Tensor } from './arena.js';
 import { CpuOps } from './cpu-ops.js';
 import { EmbeddingSlot } from './embedding-slot.js';
-import { type Kernels, loadKernels } from './kernels.js';
+import type { Kernels } from './kernels.js';
 import { parameterTensors } from './parameter-tensors.js';
 import type { Products } from './suppliers/products.js';
 import { createUpdates } from './updates.js';
 import { arenaParts, programNeeds } from './working-memory.js';
 
-/** @param makeProducts given the kernels of this thread */
+/** @param kernels of this thread, as are the products */
 export function createCpuEngine(
   shared: SharedMemory,
   description: EngineDescription,
-  makeProducts: (kernels: Kernels) => Products,
+  kernels: Kernels,
+  products: Products,
 ): Engine {
-  const kernels = loadKernels(shared.memory);
-  const products = makeProducts(kernels);
   return {
     description,
     planKind: 'packed',

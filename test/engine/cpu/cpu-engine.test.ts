@@ -2,10 +2,11 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { describe, expect, it } from 'vitest';
 import { generator } from '../../../src/data/random.js';
 import { CpuExecutable } from '../../../src/engine/cpu/cpu-engine.js';
-import { bestInstructionSet, loadKernels } from '../../../src/engine/cpu/kernels.js';
+import { bestInstructionSet } from '../../../src/engine/cpu/kernels.js';
 import { installedLibraries } from '../../../src/engine/cpu/suppliers/blas/installed.js';
 import {
   type CpuChoice,
+  openKernels,
   openProducts,
   productSizes,
   type Supplier,
@@ -47,7 +48,7 @@ function memoryOf(choice: CpuChoice, shape: CaptionerShape, rows: number, shards
 }
 
 function executable(choice: CpuChoice, shape: CaptionerShape, rows: number, memory: SharedMemory): CpuExecutable {
-  const kernels = loadKernels(memory.memory);
+  const kernels = openKernels(choice, memory);
   const limits = { rows, steps: shape.steps };
   return new CpuExecutable(
     specOf(shape).programs.gradients,

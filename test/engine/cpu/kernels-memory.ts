@@ -36,6 +36,7 @@ export function guardedMemory(instructionSet: InstructionSet, megabytes = 16, fi
   }
 
   return {
+    memory,
     kernels,
     /** Copies `data` into the memory and returns its byte offset. */
     put(data: Data | readonly number[]): number {

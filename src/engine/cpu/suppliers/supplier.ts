@@ -1,7 +1,7 @@
 /** Who supplies the matrix products of the cpu engine: plain data, recorded with a run and handed to its workers. */
 import { UserError } from '../../../errors.js';
 import type { EngineDescription, SharedMemory } from '../../engine.js';
-import type { InstructionSet, Kernels } from '../kernels.js';
+import { type InstructionSet, type Kernels, loadKernels } from '../kernels.js';
 import {
   libraryEnvironment,
   libraryProductSizes,
@@ -10,6 +10,7 @@ import {
   type OpenLibrary,
   openLibrary,
 } from './blas/library.js';
+import { generatedCells } from './native/generated-cells.js';
 import { bestGeneratedSet, generationSupport } from './native/generated-kernels.js';
 import { generatedProductSizes, generatedProducts } from './native/generated-products.js';
 import type { ElementType, ProductSizes, Products } from './products.js';
@@ -98,6 +99,18 @@ export function isSame(open: OpenLibrary, { version, kernels }: LibrarySupplier)
   return version === '' || (open.version === version && open.kernels === kernels);
 }
 
+/** Time steps are generated where products are, if the other kernels fuse their multiply-adds too: the bits are the same. */
+function hasGeneratedCells({ supplier, instructionSet }: CpuChoice): boolean {
+  return supplier.library === 'native' && instructionSet === 'wasm relaxed simd';
+}
+
+/** The kernels of this thread. */
+export function openKernels(choice: CpuChoice, { memory }: SharedMemory): Kernels {
+  const kernels = loadKernels(memory);
+  if (!hasGeneratedCells(choice)) return kernels;
+  return { ...kernels, ...generatedCells(bestGeneratedSet('float32'), memory, kernels) };
+}
+
 export function openProducts({ precision, supplier }: CpuChoice, kernels: Kernels, shared: SharedMemory): Products {
   if (supplier.library === 'wasm') return wasmProducts(kernels);
   if (supplier.library === 'native') return generatedProducts(bestGeneratedSet(precision), shared.memory);
@@ -107,11 +120,12 @@ export function openProducts({ precision, supplier }: CpuChoice, kernels: Kernel
 export function describeCpu(choice: CpuChoice, notes: readonly string[]): EngineDescription {
   const { precision, supplier, instructionSet } = choice;
   const from = 'path' in supplier ? ` from ${supplier.path}` : '';
+  const what = hasGeneratedCells(choice) ? 'products and cells' : 'products';
   return {
     engine: 'cpu',
     precision,
     supplier: supplier.library,
-    detail: `products by ${supplierTitle(choice)}${from}, the rest in ${instructionSet} on Node ${process.versions.node}`,
+    detail: `${what} by ${supplierTitle(choice)}${from}, the rest in ${instructionSet} on Node ${process.versions.node}`,
     notes,
   };
 }

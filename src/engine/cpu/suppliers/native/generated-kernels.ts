@@ -3,8 +3,10 @@
 import type { ElementType } from '../products.js';
 import type { TileShape } from './blocking.js';
 import { loadCode, type NativeFunction, whyNoGeneratedCode } from './executable-memory.js';
+import { cellPrograms } from './lanes/cell-programs.js';
 import { processorFeatures } from './x64/features.js';
 import { generateProducts } from './x64/generate-products.js';
+import { generateRows } from './x64/generate-rows.js';
 import { avx2, avx512, avx512Bf16, elementsPerWord, tileColumns, type VectorSet } from './x64/vector-set.js';
 
 /** Instructions that kernels are generated for. All those for float32 give the same bits. */
@@ -58,6 +60,22 @@ export function bestGeneratedSet(operands: ElementType): GeneratedSet {
   const best = sets.at(-1);
   if (!best) throw new Error(reason!);
   return best;
+}
+
+/** Each a function as `emitRowFunction` describes it. */
+export type GeneratedCells = Readonly<Record<keyof typeof cellPrograms, NativeFunction>>;
+
+const loadedCells = new Map<GeneratedSet, GeneratedCells>();
+
+/** @throws Error where this process cannot run them */
+export function loadGeneratedCells(name: GeneratedSet): GeneratedCells {
+  let cells = loadedCells.get(name);
+  if (!cells) {
+    const { code, entries } = generateRows(vectorSets[name], cellPrograms);
+    cells = loadCode(code, entries);
+    loadedCells.set(name, cells);
+  }
+  return cells;
 }
 
 const loaded = new Map<GeneratedSet, GeneratedKernels>();

@@ -1,9 +1,10 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { describe, expect, it } from 'vitest';
 import { generator } from '../../../../../src/data/random.js';
-import { Assembler, type Condition } from '../../../../../src/engine/cpu/suppliers/native/x64/assembler.js';
+import type { Condition } from '../../../../../src/engine/cpu/suppliers/native/x64/assembler.js';
 import { Label } from '../../../../../src/engine/cpu/suppliers/native/x64/code.js';
 import type { Masking } from '../../../../../src/engine/cpu/suppliers/native/x64/encoding.js';
+import { LaneAssembler } from '../../../../../src/engine/cpu/suppliers/native/x64/lane-assembler.js';
 import {
   at,
   type Gpr,
@@ -51,10 +52,10 @@ function text(operand: Gpr | Vector | Mask | Memory | number): string {
 
 interface Sample {
   readonly source: string;
-  encode(asm: Assembler): void;
+  encode(asm: LaneAssembler): void;
 }
 
-function sample(name: string, operands: readonly string[], encode: (asm: Assembler) => void): Sample {
+function sample(name: string, operands: readonly string[], encode: (asm: LaneAssembler) => void): Sample {
   return { source: `${name} ${operands.join(', ')}`, encode };
 }
 
@@ -100,6 +101,12 @@ kinds.store32 = () => {
   const [to, from] = [memory(), gpr()];
   const lower = from.number < 8 ? text(from).replace('r', 'e') : `${text(from)}d`;
   return sample('mov', [text(to), lower], (asm) => asm.store32(to, from));
+};
+
+kinds.load32 = () => {
+  const [to, from] = [gpr(), memory()];
+  const lower = to.number < 8 ? text(to).replace('r', 'e') : `${text(to)}d`;
+  return sample('mov', [lower, text(from)], (asm) => asm.load32(to, from));
 };
 
 kinds.lea = () => {
@@ -158,7 +165,12 @@ for (const name of ['vaddps', 'vfmadd231ps', 'vdpbf16ps', 'vpord', 'vpxord'] as 
   };
 }
 
-for (const name of ['vunpcklps', 'vunpckhps'] as const) {
+const unmasked = [
+  ...(['vunpcklps', 'vunpckhps', 'vsubps', 'vmulps', 'vdivps', 'vminps', 'vmaxps', 'vandps', 'vorps'] as const),
+  ...(['vpaddd', 'vpsubd', 'vfmadd213ps', 'vfnmadd213ps', 'vfnmadd231ps'] as const),
+];
+
+for (const name of unmasked) {
   kinds[name] = () => {
     const { bytes, register } = vectors([16, 32, 64]);
     const [to, left, [right, rightText]] = [register(), register(), source(bytes, register, false)];
@@ -176,7 +188,7 @@ for (const name of ['vshufps', 'vperm2f128'] as const) {
 
 for (const name of ['vpslld', 'vprold'] as const) {
   kinds[name] = () => {
-    const { bytes, register, masking } = vectors(name === 'vprold' ? [16, 32, 64] : [64]);
+    const { bytes, register, masking } = vectors([16, 32, 64]);
     const broadcast = below(4) === 0;
     const [to, [from, fromText], count] = [register(), source(bytes, register, broadcast), below(32)];
     return sample(name, [text(to) + masks(masking), fromText, text(count)], (asm) =>
@@ -184,6 +196,12 @@ for (const name of ['vpslld', 'vprold'] as const) {
     );
   };
 }
+
+kinds.vpsrad = () => {
+  const { bytes, register } = vectors([16, 32, 64]);
+  const [to, [from, fromText], count] = [register(), source(bytes, register, false), below(32)];
+  return sample('vpsrad', [text(to), fromText, text(count)], (asm) => asm.vpsrad(to, from, count));
+};
 
 kinds.vmovdqu16 = () => {
   const { bytes, register, masking } = vectors([16, 32, 64]);
@@ -231,7 +249,7 @@ describeWith({ command: 'objdump' }, 'the assembler, judged by GNU binutils', ()
     'encodes %s with whatever operands as the instruction that was meant',
     (_name, kind) => {
       const samples = Array.from({ length: 1000 }, kind);
-      const asm = new Assembler();
+      const asm = new LaneAssembler();
       for (const each of samples) each.encode(asm);
       const found = disassemble(asm.finish());
       const expected = disassemble(assemble(samples.map(({ source }) => source)));
@@ -241,7 +259,7 @@ describeWith({ command: 'objdump' }, 'the assembler, judged by GNU binutils', ()
   );
 
   it('jumps, calls and takes addresses forwards and backwards', () => {
-    const asm = new Assembler();
+    const asm = new LaneAssembler();
     const [start, end] = [new Label(), new Label()];
     const rdi = { kind: 'gpr', number: 7 } as const;
     asm.align(16);
@@ -264,7 +282,7 @@ describeWith({ command: 'objdump' }, 'the assembler, judged by GNU binutils', ()
 
 describe('the assembler', () => {
   it('refuses what has no encoding', () => {
-    const asm = new Assembler();
+    const asm = new LaneAssembler();
     const [memoryAt, rax] = [at(gpr()), gpr()];
     expect(() => asm.mov(memoryAt, memoryAt)).toThrow('one operand in memory');
     expect(() => asm.add(rax, 2 ** 31)).toThrow('no 32-bit number');

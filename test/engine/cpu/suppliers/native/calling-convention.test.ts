@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
 import { koffi } from '../../../../../src/engine/cpu/suppliers/blas/koffi.js';
-import { loadCode } from '../../../../../src/engine/cpu/suppliers/native/executable-memory.js';
+import { type CodeEntry, loadCode } from '../../../../../src/engine/cpu/suppliers/native/executable-memory.js';
 import { generationSupport } from '../../../../../src/engine/cpu/suppliers/native/generated-kernels.js';
+import { cellPrograms } from '../../../../../src/engine/cpu/suppliers/native/lanes/cell-programs.js';
 import { productFlags } from '../../../../../src/engine/cpu/suppliers/native/product-code.js';
 import { Assembler } from '../../../../../src/engine/cpu/suppliers/native/x64/assembler.js';
 import { Label } from '../../../../../src/engine/cpu/suppliers/native/x64/code.js';
 import { generateProducts } from '../../../../../src/engine/cpu/suppliers/native/x64/generate-products.js';
+import { generateRows } from '../../../../../src/engine/cpu/suppliers/native/x64/generate-rows.js';
 import {
   at,
   r8,
@@ -25,6 +27,7 @@ import {
 } from '../../../../../src/engine/cpu/suppliers/native/x64/operands.js';
 import { avx2, avx512, avx512Bf16 } from '../../../../../src/engine/cpu/suppliers/native/x64/vector-set.js';
 import { describeWith } from '../../../../support/requirements.js';
+import { GuardedMemory } from './guarded-memory.js';
 
 const inRegisters = [rdi, rsi, rdx, rcx, r8, r9];
 const preserved = [rbx, rbp, r12, r13, r14, r15];
@@ -83,6 +86,20 @@ describeWith({ generated: 'float32' }, 'generated functions', () => {
   const runnable = (['float32', 'bf16'] as const).flatMap((operands) => generationSupport(operands).sets);
   const here = [avx2, avx512, avx512Bf16].filter(({ name }) => runnable.includes(name));
 
+  /** Calls the function, and looks at what it left. */
+  function expectKept(code: Uint8Array, { offset, parameters }: CodeEntry, values: readonly bigint[]): void {
+    const out = new BigInt64Array(16);
+    const given = BigInt64Array.from(values);
+    caller(code, offset, parameters)(Number(address(given)), Number(address(out)));
+    expect([...given]).toEqual([...values]);
+    expect([...out.subarray(0, 6)]).toEqual(preserved.map((_, i) => BigInt(0x1234500 + i)));
+    expect(out[7]).toBe(out[6]);
+    // All but the flags of past exceptions.
+    const control = (word: bigint) => word & 0xffffffc0n;
+    expect(control(out[9]!)).toBe(control(out[8]!));
+    expect(out[10]! & 0x400n, 'the direction of string instructions').toBe(0n);
+  }
+
   it.each(here)('leave registers, stack and modes as C wants them, $name', (set) => {
     const { code, entries } = generateProducts(set);
     const [a, b, c, bias, scratch, panels] = [4000, 9000, 5000, 100, 60_000, 20_000].map(
@@ -92,23 +109,25 @@ describeWith({ generated: 'float32' }, 'generated functions', () => {
     const prepared = [a, panels, c, bias, scratch].map(address);
     const sizes = [37, 70, 50, 36, 96, 24].map(BigInt);
     const transposed = productFlags.transposeA | productFlags.transposeB;
-    for (const [{ offset, parameters }, values] of [
+    for (const [entry, values] of [
       [entries.prepare, [address(b), address(panels), 70n, 50n, 0n]],
       [entries.prepare, [address(b), address(panels), 70n, 50n, 1n]],
       [entries.multiply, [...operands, ...sizes, 0n]],
       [entries.multiply, [...operands, ...sizes, BigInt(transposed)]],
       [entries.multiply, [...prepared, ...sizes, BigInt(productFlags.prepared)]],
     ] as const) {
-      const out = new BigInt64Array(16);
-      const given = BigInt64Array.from(values);
-      caller(code, offset, parameters)(Number(address(given)), Number(address(out)));
-      expect([...given]).toEqual([...values]);
-      expect([...out.subarray(0, 6)]).toEqual(preserved.map((_, i) => BigInt(0x1234500 + i)));
-      expect(out[7]).toBe(out[6]);
-      // All but the flags of past exceptions.
-      const control = (word: bigint) => word & 0xffffffc0n;
-      expect(control(out[9]!)).toBe(control(out[8]!));
-      expect(out[10]! & 0x400n, 'the direction of string instructions').toBe(0n);
+      expectKept(code, entry, values);
+    }
+  });
+
+  it.each(here)('do so as time steps, $name', (set) => {
+    const { code, entries } = generateRows(set, cellPrograms);
+    const [rows, H] = [3, 37];
+    for (const [name, { operands }] of Object.entries(cellPrograms)) {
+      const counts = operands.map(({ sections }) => rows * sections * H);
+      const index = operands.some(({ gathered }) => gathered) ? [rows] : [];
+      const places = [...counts, ...index].map((count) => new GuardedMemory(count * 4).floats(count, 'end').address);
+      expectKept(code, entries[name as keyof typeof cellPrograms], [...places, rows, H].map(BigInt));
     }
   });
 });

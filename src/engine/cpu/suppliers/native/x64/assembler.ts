@@ -12,6 +12,8 @@ export type Condition = keyof typeof conditions;
 
 const arithmetic = { add: 0, or: 1, and: 4, sub: 5, xor: 6, cmp: 7 } as const;
 
+const vectorShifts: VectorOpcode = { prefix: 1, map: 1, opcode: 0x72 };
+
 const prefetches = { t0: [0x18, 1], t1: [0x18, 2], t2: [0x18, 3], w: [0x0d, 1] } as const;
 /** Into the first, second or third cache, or into the first to be written. */
 export type Prefetch = keyof typeof prefetches;
@@ -41,6 +43,11 @@ export class Assembler extends Code {
   /** Stores the lower 32 bits. */
   store32(to: Memory, from: Gpr): void {
     emitLegacy(this, false, [0x89], from.number, to);
+  }
+
+  /** Loads 32 bits, with zeros above them. */
+  load32(to: Gpr, from: Memory): void {
+    emitLegacy(this, false, [0x8b], to.number, from);
   }
 
   /** The address of memory, or of a label. */
@@ -219,18 +226,24 @@ export class Assembler extends Code {
     emitEvex(this, { prefix: 1, map: 1, opcode: 0xeb }, to.bytes, to.number, left.number, right, masking);
   }
 
-  /** Shifts each 32-bit element of 512 bits to the left. */
-  vpslld(to: Vector, from: Vector | Memory, count: number, masking: Masking = {}): void {
+  /** Shifts each 32-bit element to the left. */
+  vpslld(to: Vector, from: Vector | Memory, count: number, masking?: Masking): void {
     this.vectorShift(6, to, from, count, masking);
   }
 
   /** Rotates each 32-bit element to the left. */
   vprold(to: Vector, from: Vector | Memory, count: number, masking: Masking = {}): void {
-    this.vectorShift(1, to, from, count, masking);
+    emitEvex(this, vectorShifts, to.bytes, 1, to.number, from, masking);
+    this.emit(count);
   }
 
-  private vectorShift(kind: number, to: Vector, from: Vector | Memory, count: number, masking: Masking): void {
-    emitEvex(this, { prefix: 1, map: 1, opcode: 0x72 }, to.bytes, kind, to.number, from, masking);
+  protected vectorShift(kind: number, to: Vector, from: Vector | Memory, count: number, masking: Masking = {}): void {
+    const isHigh = from.kind === 'memory' || Math.max(to.number, from.number) >= 16;
+    if (to.bytes === 64 || isHigh || masking.mask) {
+      emitEvex(this, vectorShifts, to.bytes, kind, to.number, from, masking);
+    } else {
+      emitVex(this, vectorShifts, to.bytes, kind, to.number, from);
+    }
     this.emit(count);
   }
 
@@ -277,7 +290,7 @@ export class Assembler extends Code {
   }
 
   /** With a VEX prefix where the instruction and its registers allow it, which is shorter. */
-  private vector(
+  protected vector(
     opcode: VectorOpcode,
     reg: Vector,
     second: Vector | null,
