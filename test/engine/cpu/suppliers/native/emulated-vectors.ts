@@ -11,43 +11,72 @@ export interface VectorOperand {
   readonly zeroing: boolean;
 }
 
-/** What gives element `lane` of an instruction's result. */
+type Word = (lane: number) => number;
+
+/** What gives element `lane` of an instruction's result; elements are words of 32 bits. */
 export function laneOf(
   name: string,
-  to: Float32Array,
+  to: Uint32Array,
   lanes: number,
-  sources: readonly (((lane: number) => number) | null)[],
+  sources: readonly (Word | null)[],
   order: number,
-): (lane: number) => number {
-  const [a, b] = sources as [...[(lane: number) => number, (lane: number) => number]];
+): Word {
+  const [a, b] = sources as [...[Word, Word]];
   const block = (lane: number) => lane & ~3;
+  const sum = (lane: number) => floatOf(to[lane]!);
+  const x = (lane: number) => floatOf(a(lane));
+  const y = (lane: number) => floatOf(b(lane));
+  /** Of two numbers, rounded once, since it is exact or nearly so in float64. */
+  const rounded = (value: (lane: number) => number) => (lane: number) => bitsOf(value(lane));
   switch (name) {
     case 'vmovups':
       return a;
     case 'vbroadcastss':
       return () => a(0);
     case 'vaddps':
-      return (lane) => Math.fround(a(lane) + b(lane));
+      return rounded((lane) => x(lane) + y(lane));
+    case 'vsubps':
+      return rounded((lane) => x(lane) - y(lane));
+    case 'vmulps':
+      return rounded((lane) => x(lane) * y(lane));
+    case 'vdivps':
+      return rounded((lane) => x(lane) / y(lane));
+    case 'vminps':
+      return (lane) => (x(lane) < y(lane) ? a : b)(lane);
+    case 'vmaxps':
+      return (lane) => (x(lane) > y(lane) ? a : b)(lane);
     case 'vfmadd231ps':
-      return (lane) => fusedMultiplyAdd(a(lane), b(lane), to[lane]!);
+      return rounded((lane) => fusedMultiplyAdd(x(lane), y(lane), sum(lane)));
+    case 'vfnmadd231ps':
+      return rounded((lane) => fusedMultiplyAdd(-x(lane), y(lane), sum(lane)));
+    case 'vfmadd213ps':
+      return rounded((lane) => fusedMultiplyAdd(x(lane), sum(lane), y(lane)));
+    case 'vfnmadd213ps':
+      return rounded((lane) => fusedMultiplyAdd(-x(lane), sum(lane), y(lane)));
     case 'vdpbf16ps':
-      return (lane) => {
-        const [left, right] = [bitsOf(a(lane)), bitsOf(b(lane))];
-        const upper = flushingMultiplyAdd(floatOf(left & 0xffff0000), floatOf(right & 0xffff0000), to[lane]!);
+      return rounded((lane) => {
+        const [left, right] = [a(lane), b(lane)];
+        const upper = flushingMultiplyAdd(floatOf(left & 0xffff0000), floatOf(right & 0xffff0000), sum(lane));
         return flushingMultiplyAdd(floatOf(left << 16), floatOf(right << 16), upper);
-      };
+      });
+    case 'vpaddd':
+      return (lane) => a(lane) + b(lane);
+    case 'vpsubd':
+      return (lane) => a(lane) - b(lane);
     case 'vpslld':
-      return (lane) => floatOf(bitsOf(a(lane)) << order);
+      return (lane) => a(lane) << order;
+    case 'vpsrad':
+      return (lane) => (a(lane) | 0) >> order;
     case 'vprold':
-      return (lane) => floatOf((bitsOf(a(lane)) << order) | (bitsOf(a(lane)) >>> (32 - order)));
+      return (lane) => (a(lane) << order) | (a(lane) >>> (32 - order));
+    case 'vandps':
+      return (lane) => a(lane) & b(lane);
+    case 'vorps':
     case 'vpord':
-      return (lane) => floatOf(bitsOf(a(lane)) | bitsOf(b(lane)));
+      return (lane) => a(lane) | b(lane);
     case 'vxorps':
     case 'vpxord':
-      return (lane) => {
-        if (!Object.is(a(lane), b(lane))) throw new Error('only zeros are made with xor');
-        return 0;
-      };
+      return (lane) => a(lane) ^ b(lane);
     case 'vunpcklps':
       return (lane) => (lane & 1 ? b : a)(block(lane) + ((lane & 3) >> 1));
     case 'vunpckhps':
@@ -78,21 +107,18 @@ export function vectorOperand(text: string): VectorOperand {
 const float = new Float32Array(1);
 const bits = new Uint32Array(float.buffer);
 
-/** A float as a whole number of 32 bits. Of what is no number the payload is lost. */
-export function bitsOf(value: number): number {
+/** The 32 bits of a number, rounded to float32. */
+function bitsOf(value: number): number {
   float[0] = value;
   return bits[0]!;
 }
 
-/** The float of these 32 bits, which must be that of a number: others may change on the way. */
-export function floatOf(word: number): number {
+function floatOf(word: number): number {
   bits[0] = word;
-  if (Number.isNaN(float[0])) throw new Error('the halves of a word are no number together');
   return float[0]!;
 }
 
-/** Whether the sign bit is set, of a number or of a word of all ones, which as a float is no number. */
-export function isNegative(value: number): boolean {
-  float[0] = value;
-  return Number.isNaN(value) || bits[0]! >>> 31 === 1;
+/** Whether the sign bit is set. */
+export function isNegative(word: number): boolean {
+  return word >>> 31 === 1;
 }

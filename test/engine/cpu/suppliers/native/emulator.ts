@@ -3,7 +3,7 @@
  * and an access to a byte outside the operands is an error wherever it falls.
  */
 import { disassemble, type Instruction } from './binutils.js';
-import { floatOf, isNegative, laneOf, maskOf, type VectorOperand, vectorOperand } from './emulated-vectors.js';
+import { isNegative, laneOf, maskOf, type VectorOperand, vectorOperand } from './emulated-vectors.js';
 
 /** A piece of memory that the code may touch. */
 export interface Region {
@@ -21,7 +21,7 @@ type Step = () => void;
 export class Emulator {
   /** General-purpose registers, as exact whole numbers. */
   readonly registers = new Float64Array(16);
-  readonly vectors = Array.from({ length: 32 }, () => new Float32Array(16));
+  readonly vectors = Array.from({ length: 32 }, () => new Uint32Array(16));
   readonly masks = new Uint32Array(8);
   /** Instructions executed, by name. */
   readonly executed = new Map<string, number>();
@@ -112,9 +112,9 @@ export class Emulator {
     view.setBigInt64(address - start, BigInt(value), true);
   }
 
-  private loadFloat(address: number): number {
+  private load32(address: number): number {
     const { view, address: start } = this.region(address, 4, false);
-    return view.getFloat32(address - start, true);
+    return view.getUint32(address - start, true);
   }
 
   private loadHalf(address: number): number {
@@ -122,9 +122,9 @@ export class Emulator {
     return view.getUint16(address - start, true);
   }
 
-  private storeFloat(address: number, value: number): void {
+  private store32(address: number, value: number): void {
     const { view, address: start } = this.region(address, 4, true);
-    view.setFloat32(address - start, value, true);
+    view.setUint32(address - start, value, true);
   }
 
   /** What runs an instruction written in Intel's syntax. */
@@ -265,10 +265,16 @@ export class Emulator {
     }
     if (text.includes('[')) {
       const address = this.memoryOperand(text);
-      return { get: () => this.load64(address()), set: (value) => this.store64(address(), value), address };
+      const get = text.startsWith('DWORD') ? () => this.load32(address()) : () => this.load64(address());
+      return { get, set: (value) => this.store64(address(), value), address };
     }
     const lower = names32.indexOf(text);
-    if (lower >= 0) return { get: () => this.registers[lower]! % 2 ** 32, set: () => {}, address: () => Number.NaN };
+    if (lower >= 0) {
+      const set = (value: number) => {
+        this.registers[lower] = value % 2 ** 32;
+      };
+      return { get: () => this.registers[lower]! % 2 ** 32, set, address: () => Number.NaN };
+    }
     if (text === 'cl') return { get: () => this.registers[1]! % 256, set: () => {}, address: () => Number.NaN };
     const unsigned = BigInt(text);
     const value = Number(BigInt.asIntN(64, unsigned));
@@ -313,14 +319,13 @@ export class Emulator {
       const selected =
         name === 'vmaskmovps' ? (lane: number) => isNegative(sources[0]!(lane)) : (lane: number) => isComputed(lane);
       return () => {
-        for (let lane = 0; lane < lanes; lane++)
-          if (selected(lane)) this.storeFloat(address() + 4 * lane, stored[lane]!);
+        for (let lane = 0; lane < lanes; lane++) if (selected(lane)) this.store32(address() + 4 * lane, stored[lane]!);
       };
     }
     const to = this.vectors[shape.register]!;
     const compute = laneOf(name, to, lanes, sources, Number(operands.at(-1)));
     return () => {
-      const values = new Float32Array(16);
+      const values = new Uint32Array(16);
       for (let lane = 0; lane < lanes; lane++) {
         if (isComputed(lane)) values[lane] = compute(lane);
         else values[lane] = zeroing ? 0 : to[lane]!;
@@ -338,7 +343,7 @@ export class Emulator {
     const word = name === 'vpmovzxwd' ? half : (lane: number) => half(2 * lane) | (half(2 * lane + 1) << 16);
     return () => {
       to.fill(0);
-      for (let lane = 0; lane < lanes; lane++) to[lane] = floatOf(word(lane));
+      for (let lane = 0; lane < lanes; lane++) to[lane] = word(lane);
     };
   }
 
@@ -350,7 +355,7 @@ export class Emulator {
     }
     const address = this.memoryOperand(text);
     const isOne = /DWORD (PTR|BCST)/.test(text) && !/[XYZ]MMWORD|QWORD/.test(text) && lanes > 1;
-    return (lane) => this.loadFloat(address() + (isOne ? 0 : 4 * lane));
+    return (lane) => this.load32(address() + (isOne ? 0 : 4 * lane));
   }
 }
 
