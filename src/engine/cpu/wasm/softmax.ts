@@ -71,6 +71,8 @@ export function softmaxLoss(
   let loss: f64 = 0;
   const onTarget = 1 - smoothing;
   const onEach = smoothing / <f64>V;
+  const whole = (V & ~3) << 2;
+  const rest = V & 3;
   for (let row: u32 = 0; row < rows; row++) {
     const target = load<i32>(targets + (row << 2));
     if (target >= 0) {
@@ -83,9 +85,12 @@ export function softmaxLoss(
       if (withGradient) {
         const scale = f32x4.splat(<f32>(<f64>weight / sum));
         const each = f32x4.splat(<f32>(<f64>weight * onEach));
-        for (let j: u32 = 0; j < V; j += 4) {
-          const at = scores + (j << 2);
-          storeFirst(at, f32x4.sub(f32x4.mul(loadFirst(at, V - j), scale), each), V - j);
+        for (let at = scores; at < scores + whole; at += 16) {
+          v128.store(at, f32x4.sub(f32x4.mul(v128.load(at), scale), each));
+        }
+        if (rest) {
+          const at = scores + whole;
+          storeFirst(at, f32x4.sub(f32x4.mul(loadFirst(at, rest), scale), each), rest);
         }
         const at = scores + ((<u32>target) << 2);
         store<f32>(at, load<f32>(at) - <f32>(<f64>weight * onTarget));
