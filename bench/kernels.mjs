@@ -6,6 +6,7 @@ import { bestInstructionSet, instructionSets, loadKernels } from '../dist/src/en
 import { hasBf16, installedLibraries, thisProcessor } from '../dist/src/engine/cpu/suppliers/blas/installed.js';
 import { openLibrary } from '../dist/src/engine/cpu/suppliers/blas/library.js';
 import { loadCode } from '../dist/src/engine/cpu/suppliers/native/executable-memory.js';
+import { generatedCells } from '../dist/src/engine/cpu/suppliers/native/generated-cells.js';
 import { generationSupport } from '../dist/src/engine/cpu/suppliers/native/generated-kernels.js';
 import { generatedProducts } from '../dist/src/engine/cpu/suppliers/native/generated-products.js';
 import { Assembler } from '../dist/src/engine/cpu/suppliers/native/x64/assembler.js';
@@ -159,11 +160,17 @@ const element = (k) => ({
   toBf16: [4 * H * H, () => k.toBf16(0, 4 * H, 32 * MiB, 4 * H, H, 4 * H)],
 });
 
-timeProducts();
-for (const instructionSet of wasmSets) {
-  console.log(`\n${instructionSet}`);
-  for (const [name, [count, run]] of Object.entries(element(loadKernels(memory, instructionSet)))) {
+function timeElements(title, runs) {
+  console.log(`\n${title}`);
+  for (const [name, [count, run]] of Object.entries(runs)) {
     const ms = best(Math.ceil(4e5 / count), run);
     console.log(name.padEnd(36), (count / ms / 1e3).toFixed(0).padStart(7), 'million elements/s');
   }
+}
+
+timeProducts();
+for (const instructionSet of wasmSets) timeElements(instructionSet, element(loadKernels(memory, instructionSet)));
+for (const set of generationSupport('float32').sets) {
+  const { rnnCell, lstmCell, lstmCellBackward } = element(generatedCells(set, memory, loadKernels(memory)));
+  timeElements(`generated, ${set}`, { rnnCell, lstmCell, lstmCellBackward });
 }

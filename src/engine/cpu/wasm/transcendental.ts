@@ -1,6 +1,7 @@
 /**
  * exp, tanh and the logistic sigmoid on four lanes, each with a relative error below 3e-7 wherever the result is a
- * normal number. Coefficients of the exponential: Cephes, expf.c (S. L. Moshier).
+ * normal number. Coefficients of the exponential: Cephes, expf.c (S. L. Moshier). Generated code does the same, operation
+ * by operation (suppliers/native/lanes/transcendental.ts).
  */
 import { loadFirst, madd, nmadd, storeFirst } from './vector';
 
