@@ -1,7 +1,7 @@
 /** Runs as one file that needs neither recap nor a network. */
 import { version } from '../version.js';
 import type { BoardData } from './board-data.js';
-import type { FoundRun } from './find-runs.js';
+import type { NamedRun } from './named-runs.js';
 import { boardFile } from './page.js';
 import { readPicture } from './run-files.js';
 import { WatchedRun } from './watched-run.js';
@@ -13,7 +13,7 @@ const allPoints = 24_000;
 const mostPictureBytes = 8 * 2 ** 20;
 
 /** @returns HTML */
-export async function exportBoard(found: readonly FoundRun[], now: Date): Promise<string> {
+export async function exportBoard(found: readonly NamedRun[], now: Date): Promise<string> {
   const runs: BoardData['runs'][number][] = [];
   const points = 2 * Math.max(250, Math.min(mostPoints / 2, Math.floor(allPoints / found.length / 2)));
   for (const each of found) {

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunEntry } from './board-data.js';
-import { type FoundRun, findRuns } from './find-runs.js';
+import { type NamedRun, namedRuns } from './named-runs.js';
 import { isHeld, WatchedRun } from './watched-run.js';
 
 /** Runs whose logs stay in memory: one of a million steps takes 60 MB. */
@@ -12,7 +12,7 @@ const listFresh = 3000;
 const readingFresh = 500;
 
 export class RunCatalog {
-  private found: readonly FoundRun[] = [];
+  private found: readonly NamedRun[] = [];
   private listed: readonly RunEntry[] = [];
   private listedAt = Number.NEGATIVE_INFINITY;
   /** The one that was asked for last is last. */
@@ -24,7 +24,7 @@ export class RunCatalog {
   constructor(private readonly folders: readonly string[]) {}
 
   /** A run by its name; whatever else a name says, it leads to no other folder. */
-  find(name: string): FoundRun | undefined {
+  find(name: string): NamedRun | undefined {
     this.list();
     return this.found.find((run) => run.name === name);
   }
@@ -36,7 +36,7 @@ export class RunCatalog {
   }
 
   /** A run, read up to now. */
-  async watch(found: FoundRun): Promise<WatchedRun> {
+  async watch(found: NamedRun): Promise<WatchedRun> {
     const run = this.watched.get(found.dir) ?? new WatchedRun(found);
     this.watched.delete(found.dir);
     this.watched.set(found.dir, run);
@@ -79,7 +79,7 @@ export class RunCatalog {
 
   private list(): void {
     if (performance.now() - this.listedAt < listFresh) return;
-    this.found = findRuns(this.folders);
+    this.found = namedRuns(this.folders);
     this.listed = this.found
       .map(({ name, dir }) => ({ name, isTraining: isHeld(dir), changed: changedAt(dir) }))
       .sort((a, b) => (b.changed ?? 0) - (a.changed ?? 0));

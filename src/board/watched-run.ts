@@ -6,7 +6,7 @@ import { otherLocks } from '../files/lock-file.js';
 import { shellWord } from '../shell-word.js';
 import type { Commands, Evaluation, NewRows, RunData, Table } from './board-data.js';
 import { readEvaluation } from './evaluation.js';
-import type { FoundRun } from './find-runs.js';
+import type { NamedRun } from './named-runs.js';
 import type { Rows } from './rows.js';
 import { readInside } from './run-files.js';
 import { RunLog } from './run-log.js';
@@ -31,7 +31,7 @@ export class WatchedRun {
   /** Counts readings, so that what does not change `version` is told too. */
   private changes = 0;
 
-  constructor(readonly found: FoundRun) {
+  constructor(readonly found: NamedRun) {
     this.readWhole();
     this.log = new RunLog(found.dir, captionsOfStep(this.config.value));
   }

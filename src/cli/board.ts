@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { BoardServer } from '../board/board-server.js';
 import { exportBoard } from '../board/export-board.js';
-import { findRuns, refuseNoFolders } from '../board/find-runs.js';
+import { type NamedRun, namedRuns } from '../board/named-runs.js';
 import { UserError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { bytesWords, plural } from '../report/amounts.js';
@@ -42,14 +42,14 @@ export const boardCommand: CommandModule<unknown, Arguments> = {
 async function board(words: Arguments): Promise<void> {
   const screen = new Screen();
   const folders = words.run === undefined || words.run.length === 0 ? [defaultFolder] : words.run;
-  refuseNoFolders(folders);
-  if (words.out !== undefined) await writeReport(folders, words.out, screen);
-  else await serve(folders, words.host, portNumber(words.port), screen);
+  // Before it listens: a folder that is not there is a slip of the pen.
+  const runs = namedRuns(folders);
+  if (words.out === undefined) await serve(folders, words.host, portNumber(words.port), screen);
+  else if (runs.length > 0) await writeReport(runs, words.out, screen);
+  else throw new UserError(`There is no run in ${folders.join(', ')}: recap train makes one.`);
 }
 
-async function writeReport(folders: readonly string[], out: string, screen: Screen): Promise<void> {
-  const runs = findRuns(folders);
-  if (runs.length === 0) throw new UserError(`There is no run in ${folders.join(', ')}: recap train makes one.`);
+async function writeReport(runs: readonly NamedRun[], out: string, screen: Screen): Promise<void> {
   const html = await exportBoard(runs, new Date());
   try {
     writeFileAtomically(resolve(out), html);

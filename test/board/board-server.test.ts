@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findRuns } from '../../src/board/find-runs.js';
+import { namedRuns } from '../../src/board/named-runs.js';
 import { readPicture } from '../../src/board/run-files.js';
 import { type Serving, startServing } from '../serve/serve-command.js';
 import { recap } from '../support/command.js';
@@ -99,8 +99,8 @@ describe('the server of recap board', () => {
 
   it('finds runs in folders, and follows no links', async () => {
     symlinkSync(await writeRun(runsFolder(), { name: 'elsewhere' }), join(runs, 'elsewhere'));
-    expect(findRuns([runs]).map(({ name }) => name)).toEqual(['first', 'sweep/a']);
-    expect(findRuns([first, runs]).map(({ name }) => name)).toEqual(['first', 'sweep/a']);
+    expect(namedRuns([runs]).map(({ name }) => name)).toEqual(['first', 'sweep/a']);
+    expect(namedRuns([first, runs]).map(({ name }) => name)).toEqual(['first', 'sweep/a']);
   });
 });
 
@@ -110,7 +110,7 @@ describe('recap board', () => {
     const nowhere = join(empty, 'nowhere');
     expect(recap(['board', nowhere])).toMatchObject({
       status: 2,
-      stderr: `recap: There is no folder ${nowhere}; expected that of a run, or one that holds runs.\n`,
+      stderr: `recap: There is no folder ${nowhere}; expected a run, or a folder that runs are in.\n`,
     });
     expect(recap(['board', empty, '--out', join(empty, 'a.html')])).toMatchObject({
       status: 2,

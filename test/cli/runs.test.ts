@@ -79,9 +79,9 @@ describe('recap show', () => {
     const dir = join(folder, 'done');
     const { status, stdout } = recap(['show', dir]);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^state {7}finished, step 12\/12, last written \d+ (s|min) ago; \d+ KB$/m);
-    expect(stdout).toMatch(/^ {12}model\.hiddenDim +24$/m);
-    expect(stdout).toMatch(/^data {8}20 training and 9 validation captions, V = \d+, T = 9, D = 32$/m);
+    expect(stdout).toMatch(/^state {5}finished, step 12\/12, last written \d+ (s|min) ago; \d+ KB$/m);
+    expect(stdout).toMatch(/^ {10}model\.hiddenDim +24$/m);
+    expect(stdout).toMatch(/^data {6}20 training and 9 validation captions, V = \d+, T = 9, D = 32$/m);
     expect(stdout).toMatch(/^ {2}best\.safetensors +step \d+ +\d+(\.\d)? KB$/m);
     expect(stdout.match(/^ {6}\d +(4|8|12) +\d+\.\d{4} +\d+\.\d\d( {2}best)?$/gm)).toHaveLength(3);
     expect(stdout).toMatch(/^captions after step 12\n {2}image 0 {2}true {7}\S/m);
