@@ -155,8 +155,12 @@ function networkBytes({ bytes, graph }: NetworkFile, { pooled, grid }: NetworkDe
   );
 }
 
-function componentBytes({ mean, directions }: Components): Uint8Array {
-  return new Uint8Array(Float32Array.of(...mean, ...directions).buffer);
+/** As float32, the mean first. Components of a usual size are more numbers than a call takes. */
+export function componentBytes({ mean, directions }: Components): Uint8Array {
+  const numbers = new Float32Array(mean.length + directions.length);
+  numbers.set(mean);
+  numbers.set(directions, mean.length);
+  return new Uint8Array(numbers.buffer);
 }
 
 function pageFiles(checkpoints: readonly Checkpoint[]): Files {

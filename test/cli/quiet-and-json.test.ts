@@ -104,7 +104,7 @@ describe('The checks and the sweep', () => {
   it('recap sweep --json and --quiet', () => {
     const words = ['sweep', '--config', config, '--grid', 'train.lrDecay=0.9,0.8', '--out', join(folder, 'sweep')];
     const records = recordsOf(recap([...words, '--json']).stdout);
-    const marks = records.filter(({ type }) => !['step', 'validation', 'captions'].includes(type));
+    const marks = records.filter(({ type }) => !['step', 'validation', 'samples'].includes(type));
     expect(marks.map(({ type }) => type)).toEqual(['start', 'run', 'runEnd', 'run', 'runEnd', 'end']);
     expect(marks[3]).toMatchObject({ settings: ['train.lrDecay=0.8'] });
     expect(marks.at(-1)).toMatchObject({ outcome: 'finished', runs: [{ step: 8 }, { step: 8, failure: null }] });
