@@ -1,5 +1,6 @@
 /** `recap show`: one run in full. */
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { UserError } from '../errors.js';
 import { isFolder } from '../files/make-folder.js';
@@ -21,7 +22,9 @@ export const showCommand: CommandModule<unknown, Arguments> = {
       .positional('run', { type: 'string', demandOption: true, describe: 'Folder of the run' })
       .option('json', jsonOption)
       .example('$0 show runs/mine', 'its config, checkpoints and validations, and what to do with it'),
-  handler: async ({ run, json }) => {
+  handler: async ({ run: named, json }) => {
+    // A slash at the end, as shells complete it, would be in the middle of the names that commands are told.
+    const run = named === '.' ? resolve(named) : named.replace(/(?<=[^\\/])[\\/]+$/, '');
     if (!isFolder(run)) throw new UserError(`There is no run folder ${run}.`);
     const { config, metrics, checkpoints } = filesOf(run);
     if (![config, metrics, checkpoints].some((path) => existsSync(path))) {

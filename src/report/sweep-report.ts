@@ -32,6 +32,7 @@ export function sweepOnScreen(screen: Screen, runs: readonly SweepRun[]): SweepR
       step: (...told) => watched.step(...told),
       validating: (...told) => watched.validating(...told),
       validated: () => watched.validationDone(),
+      health: (...told) => watched.health(...told),
       warning: (...told) => watched.warning(...told),
       note: (...told) => watched.note(...told),
     },

@@ -44,7 +44,8 @@ const hasBegun = (train: Train) => train.stdout.includes('\nrun ');
 describe('SIGINT, SIGTERM and SIGHUP', () => {
   it('finish the step, write a checkpoint and give the exit code by convention; the run goes on to the bit', async () => {
     // Endless, so that it is still running whenever the signal comes; its end is set once it has been stopped.
-    const endless = ['train.epochs=100000', 'checkpoint.everySteps=1000000'];
+    // Without validations, whose notices come sooner or later.
+    const endless = ['train.epochs=100000', 'checkpoint.everySteps=1000000', 'validate.everyEpochs=0'];
     const dir = join(folder, 'signalled');
     let words = newRun(smallConfig(data, endless), dir);
     let last = 0;
@@ -83,7 +84,7 @@ describe('SIGINT, SIGTERM and SIGHUP', () => {
 
   it('count once when they come twice at the same moment, as `timeout` sends them', async () => {
     const dir = join(folder, 'twice');
-    const sets = ['train.epochs=100000', 'checkpoint.everySteps=1000000'];
+    const sets = ['train.epochs=100000', 'checkpoint.everySteps=1000000', 'validate.everyEpochs=0'];
     const train = new Train(newRun(smallConfig(data, sets), dir));
     await train.until(() => loggedSteps(dir) > 0);
     // A process that is stopped finds all its signals at once when it goes on.

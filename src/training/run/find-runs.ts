@@ -27,10 +27,10 @@ export function findRuns(root: string): FoundRuns {
   const runs: string[] = [];
   const unreadable: string[] = [];
   const look = (dir: string): void => {
-    if (looksLikeRun(dir)) {
-      runs.push(dir);
-      return;
-    }
+    const isRun = isCertainlyRun(dir);
+    if (isRun || existsSync(filesOf(dir).metrics)) runs.push(dir);
+    // A log alone may be a stray one, in a folder of runs.
+    if (isRun) return;
     let entries: Dirent[] = [];
     try {
       entries = readdirSync(dir, { withFileTypes: true });
@@ -46,10 +46,10 @@ export function findRuns(root: string): FoundRuns {
   return { runs, unreadable };
 }
 
-/** Whether the config is a run's, or a log or checkpoints lie where a run has them. */
-function looksLikeRun(dir: string): boolean {
-  const { config, metrics, checkpoints } = filesOf(dir);
-  return hasRunLine(config) || existsSync(metrics) || holdsCheckpoints(checkpoints);
+/** Whether the config is a run's, or checkpoints lie where a run has them. */
+function isCertainlyRun(dir: string): boolean {
+  const { config, checkpoints } = filesOf(dir);
+  return hasRunLine(config) || holdsCheckpoints(checkpoints);
 }
 
 function hasRunLine(config: string): boolean {

@@ -2,15 +2,17 @@
  * Deletes what of a run nobody needs any more. Whatever moment it is stopped at, what is kept is whole: nothing is
  * deleted that something kept depends on, and of a whole run the config goes last.
  */
-import { lstatSync, unlinkSync } from 'node:fs';
+import { closeSync, lstatSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { syncFolder } from '../../files/atomic-file.js';
 import { contentsOf, type FolderEntry } from '../../files/folder-contents.js';
 import { acquireLock } from '../../files/lock.js';
 import { removeIfEmpty } from '../../files/make-folder.js';
-import { superfluousSteps } from '../checkpoints/checkpoint-folder.js';
+import { openRegularFile } from '../../files/regular-file.js';
+import { stateOrNull, superfluousSteps } from '../checkpoints/checkpoint-folder.js';
 import { checkpointName } from '../checkpoints/checkpoint-format.js';
+import { linesOf, recordIn } from './log-lines.js';
 import { filesOf, isLeftover, isRunFile, runSubfolders } from './run-files.js';
 import { type RunSummary, summaryOf } from './run-summary.js';
 
@@ -40,10 +42,34 @@ export async function pruningOf(dir: string, options: PruneOptions, ownLock = ''
   if (options.writtenBefore !== null && writtenAt >= options.writtenBefore) return nothing;
   const entries = [...contentsOf(dir)].filter(({ path }) => path !== ownLock);
   const isFailed = options.unvalidated && state !== 'finished' && summary.isValidated === false;
-  const stranger = isFailed ? entries.find(({ path, isFile }) => !isFile || !isRunFile(path)) : undefined;
-  if (isFailed && !stranger) return { ...nothing, whole: true, files: wholeRun(dir, entries) };
-  const notes = stranger ? [`${dir} is kept: ${join(dir, stranger.path)} is not recap's.`] : [];
+  const reason = isFailed ? whyKept(dir, runId, entries) : null;
+  if (isFailed && reason === null) return { ...nothing, whole: true, files: wholeRun(dir, entries) };
+  const notes = reason === null ? [] : [`${dir} is kept: ${reason}.`];
   return { ...nothing, ...partOfRun(summary, runId, entries, notes) };
+}
+
+/** Why a run without a validated checkpoint is more than a false start, or not recap's alone; null where it is neither. */
+function whyKept(dir: string, runId: string, entries: readonly FolderEntry[]): string | null {
+  for (const { path, isFile } of entries) {
+    const full = join(dir, path);
+    if (!isFile || !isRunFile(path)) return `${full} is not recap's`;
+    if (path.endsWith('.safetensors') && stateOrNull(full)?.runId !== runId) return `${full} is not a checkpoint of it`;
+    if (path.endsWith('.jsonl') && tellsOfValidation(full)) return `${full} tells of a validation`;
+  }
+  return null;
+}
+
+/** @throws UserError when it cannot be read */
+function tellsOfValidation(log: string): boolean {
+  const file = openRegularFile(log);
+  try {
+    for (const { text } of linesOf(log, file)) {
+      if (text !== null && recordIn(text.toString('utf8'))?.type === 'validation') return true;
+    }
+    return false;
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** The config last, so that the folder is a run's until nothing else is in it. */

@@ -23,8 +23,6 @@ export interface ValidationResult extends ValidationLoss {
 }
 
 export class RunLog {
-  /** Files that have to be on the disk before a checkpoint is. */
-  readonly files: readonly string[];
   private readonly metrics: MetricsLog;
   private readonly thumbnails: Thumbnails;
   /** Null where none is wanted. */
@@ -46,7 +44,6 @@ export class RunLog {
     this.metrics = new MetricsLog(folder.metricsPath, options);
     this.thumbnails = new Thumbnails(folder.dir, mayWrite);
     this.tensorboard = config.report.tensorboard && from ? new TensorBoardLog(folder.dir, config, from, options) : null;
-    this.files = [folder.metricsPath, ...(this.tensorboard ? [this.tensorboard.path] : [])];
   }
 
   step(step: TrainingStep): void {

@@ -84,7 +84,7 @@ export async function runLoop(
     runId: folder.runId,
     memory: coordinator.memory,
     keep: config.checkpoint.keep,
-    syncFirst: log.files,
+    syncFirst: [folder.metricsPath],
     guardFile: folder.guardFile,
   });
   coordinator.onFault = (fault) => {

@@ -206,6 +206,29 @@ describe('pruning runs that ended before their first validation', () => {
     expect(checkpointSteps(join(dir, 'checkpoints'))).toEqual([3]);
   });
 
+  it('keeps those whose log tells of a validation, also where their checkpoints lie elsewhere', async () => {
+    const dir = copyOf(whole);
+    rmSync(join(dir, 'checkpoints'), { recursive: true });
+    const log = join(dir, 'metrics.jsonl');
+    const kept = { whole: false, files: [], notes: [`${dir} is kept: ${log} tells of a validation.`] };
+    expect(await prune(dir, failedToo)).toMatchObject(kept);
+    // As where it began again without them.
+    renameSync(log, join(dir, 'metrics-1.jsonl'));
+    expect((await prune(dir, failedToo)).whole).toBe(false);
+  });
+
+  it("keeps those with another run's checkpoint", async () => {
+    const dir = copyOf(failed);
+    const best = join(dir, 'checkpoints', 'best.safetensors');
+    cpSync(join(whole, 'checkpoints', 'best.safetensors'), best);
+    const { whole: isWhole, notes } = await prune(dir, failedToo);
+    expect({ isWhole, notes: notes.filter((note) => note.includes(' is kept: ')) }).toEqual({
+      isWhole: false,
+      notes: [`${dir} is kept: ${best} is not a checkpoint of it.`],
+    });
+    expect(existsSync(best)).toBe(true);
+  });
+
   it('keeps those that were validated, that want no validation, and broken ones', async () => {
     expect((await pruningOf(whole, failedToo)).whole).toBe(false);
     const never = await trainUntil({ afterStep: 3 }, join(folder, 'never'), {

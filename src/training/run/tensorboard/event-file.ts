@@ -12,18 +12,17 @@ export const tensorboardFolder = 'tensorboard';
 export class EventFile {
   private readonly file: AppendingFile;
 
-  /** @param run the run's folder, whose lock is held */
-  constructor(run: string, options: Pick<AppendingFileOptions, 'warn' | 'mayWrite'>) {
+  /**
+   * @param run the run's folder, whose lock is held
+   * @param first event, without which the others would be read wrongly: it is never given up
+   */
+  constructor(run: string, first: Uint8Array, options: Pick<AppendingFileOptions, 'warn' | 'mayWrite'>) {
     const folder = join(run, tensorboardFolder);
     const prepare = (): void => {
       if (!existsSync(folder)) mkdirSync(folder);
     };
     this.file = new AppendingFile(join(folder, nextName(folder)), { ...options, prepare, records: 'events' });
-    this.append(versionEvent());
-  }
-
-  get path(): string {
-    return this.file.path;
+    this.file.append(Buffer.concat([tfRecord(versionEvent()), tfRecord(first)]));
   }
 
   append(event: Uint8Array): void {

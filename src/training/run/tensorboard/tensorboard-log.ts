@@ -43,18 +43,12 @@ export class TensorBoardLog {
     { step, owesValidation, lastStep }: Continuation,
     options: Pick<AppendingFileOptions, 'warn' | 'mayWrite'>,
   ) {
-    this.file = new EventFile(run, options);
     // Of a step all events are dropped or none, so where its validation may have been told already the step comes anew.
     // Of a run that begins again at step 0 nothing stays.
     const again = owesValidation || step === 0;
-    this.file.append(startEvent(again ? step : step + 1));
+    this.file = new EventFile(run, startEvent(again ? step : step + 1), options);
     this.summary(step, [text('config', configMarkdown(configToYaml(config))), hparamsStart(hyperParameters(config))]);
     if (again && lastStep !== null) this.append(lastStep);
-  }
-
-  /** The file that this process writes. */
-  get path(): string {
-    return this.file.path;
   }
 
   append(record: RunRecord): void {
