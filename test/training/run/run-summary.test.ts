@@ -198,7 +198,9 @@ describe('the runs below a folder', () => {
     writeFileSync(join(root, 'blog/config.yaml'), 'title: no run\n');
     mkdirSync(join(root, 'torn'));
     writeFileSync(join(root, 'torn/metrics.jsonl'), '');
-    const places = ['a', 'sweep/b', 'sweep/c/inner', 'torn'];
+    // A log that strayed into a folder of runs hides none of them.
+    writeFileSync(join(root, 'sweep/metrics.jsonl'), '');
+    const places = ['a', 'sweep', 'sweep/b', 'sweep/c/inner', 'torn'];
     expect([...findRuns(root).runs].sort()).toEqual(places.map((place) => join(root, place)));
     expect(findRuns(join(root, 'a')).runs).toEqual([join(root, 'a')]);
   });
