@@ -14,6 +14,8 @@ interface Form {
 /** Lines with and without fields that not every step has. */
 const mostForms = 8;
 const mostNumbers = 64;
+/** Objects within one another; what lies deeper is no metric. */
+const mostDepth = 8;
 /** Text that a number may stand in, a number, or what JSON has in place of one that is not finite. */
 const tokens = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|null/g;
 
@@ -36,9 +38,8 @@ export class NumberLines {
     return null;
   }
 
-  /** @param record what `JSON.parse` made of the line */
-  learn(line: string, record: object): void {
-    const names = namesOfNumbers(record);
+  /** @param names of all numbers of the line, as `numbersOf` tells them */
+  learn(line: string, names: readonly string[]): void {
     const between: Uint8Array[] = [];
     let from = 0;
     for (const { 0: token, index } of line.matchAll(tokens)) {
@@ -46,7 +47,7 @@ export class NumberLines {
       between.push(new TextEncoder().encode(line.slice(from, index)));
       from = index + token.length;
     }
-    // Numbers in lists, and names that stand twice or that an object does not keep in their order.
+    // Numbers in lists or too deep, and names that stand twice or that an object does not keep in their order.
     if (between.length !== names.length || names.length > mostNumbers) return;
     between.push(new TextEncoder().encode(line.slice(from)));
     if (new Set(names).size < names.length || names.some((name) => /(^|\.)\d/.test(name))) return;
@@ -98,10 +99,13 @@ export class NumberLines {
   }
 }
 
-/** Dotted, in the order of the keys; numbers and null. */
-export function namesOfNumbers(record: object, prefix = ''): string[] {
-  return Object.entries(record).flatMap(([key, value]) => {
-    if (value === null || typeof value === 'number') return [prefix + key];
-    return typeof value === 'object' && !Array.isArray(value) ? namesOfNumbers(value, `${prefix}${key}.`) : [];
+/** Dotted names and values, in the order of the keys; NaN stands for null. */
+export function numbersOf(record: object, prefix = '', depth = 1): [name: string, value: number][] {
+  return Object.entries(record).flatMap(([key, value]): [string, number][] => {
+    const name = prefix + key;
+    if (typeof value === 'number') return [[name, value]];
+    if (value === null) return [[name, Number.NaN]];
+    const isLooked = typeof value === 'object' && !Array.isArray(value) && depth < mostDepth;
+    return isLooked ? numbersOf(value, `${name}.`, depth + 1) : [];
   });
 }

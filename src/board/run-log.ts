@@ -1,7 +1,7 @@
 /** What a run's metrics.jsonl says, kept as numbers in columns and read on as it grows. */
 import { join } from 'node:path';
 import type { Notice, Sample, SampledCaptions } from './board-data.js';
-import { NumberLines, namesOfNumbers } from './number-lines.js';
+import { NumberLines, numbersOf } from './number-lines.js';
 import { Rows } from './rows.js';
 import { LineTail } from './tail.js';
 
@@ -86,12 +86,13 @@ export class RunLog {
       this.takeEvent(record);
       return;
     }
-    const found = namesOfNumbers(record).slice(0, mostColumns);
+    const found = numbersOf(record);
+    const all = found.map(([name]) => name);
     this.takeStep(
-      found,
-      found.map((name) => numberAt(record, name)),
+      all.slice(0, mostColumns),
+      found.map(([, value]) => value),
     );
-    this.numbers.learn(line, record);
+    this.numbers.learn(line, all);
   }
 
   private takeStep(names: readonly string[], values: ArrayLike<number>): void {
@@ -119,11 +120,13 @@ export class RunLog {
   }
 
   private takeValidation(record: Readonly<Record<string, unknown>>, step: number): void {
-    const names = namesOfNumbers(record)
-      .filter((name) => name !== 'step')
+    const found = numbersOf(record)
+      .filter(([name]) => name !== 'step')
       .slice(0, mostColumns);
-    const values = names.map((name) => numberAt(record, name));
-    this.validations.append(['step', 'time', ...names], [step, this.seconds, ...values]);
+    this.validations.append(
+      ['step', 'time', ...found.map(([name]) => name)],
+      [step, this.seconds, ...found.map(([, value]) => value)],
+    );
   }
 
   /** Runs of older versions of recap wrote `captions` without pictures; where both are written, they tell the same. */
@@ -155,12 +158,6 @@ function recordOf(line: string): Readonly<Record<string, unknown>> | null {
   } catch {
     return null;
   }
-}
-
-function numberAt(record: object, name: string): number {
-  let value: unknown = record;
-  for (const key of name.split('.')) value = (value as Record<string, unknown>)[key];
-  return typeof value === 'number' ? value : Number.NaN;
 }
 
 function sampleOf(value: unknown): Sample | null {

@@ -13,6 +13,7 @@ const rememberedBytes = 256;
 export type TakesLine = (bytes: Uint8Array, begin: number, end: number) => void;
 
 export interface TailEvents {
+  /** A line at which it throws is passed over. */
   readonly line: TakesLine;
   /** What was read before is no longer in the file: it was replaced, cut back or is gone. All lines come again. */
   readonly restarted: () => void;
@@ -80,11 +81,11 @@ export class LineTail {
     let begin = 0;
     for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, begin)) {
       if (this.rest === null) this.rest = Buffer.alloc(0);
-      else if (this.rest.length === 0) this.events.line(bytes, begin, end);
+      else if (this.rest.length === 0) this.give(bytes, begin, end);
       else {
         const line = Buffer.concat([this.rest, bytes.subarray(begin, end)]);
         this.rest = Buffer.alloc(0);
-        this.events.line(line, 0, line.length);
+        this.give(line, 0, line.length);
       }
       begin = end + 1;
     }
@@ -96,5 +97,13 @@ export class LineTail {
     const end = bytes.subarray(-rememberedBytes);
     const kept = rememberedBytes - end.length;
     this.remembered = Buffer.concat(kept > 0 ? [this.remembered.subarray(-kept), end] : [end]);
+  }
+
+  private give(bytes: Uint8Array, begin: number, end: number): void {
+    try {
+      this.events.line(bytes, begin, end);
+    } catch {
+      // Reading would stay at this place for ever, and take what comes before it again each time.
+    }
   }
 }

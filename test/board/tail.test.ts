@@ -67,6 +67,24 @@ describe('a log that is read as it grows', () => {
     expect(read()).toEqual({ lines: [], restarts: 4 });
   });
 
+  it('goes on behind a line that its reader cannot take', () => {
+    const path = join(temporaryFolder(), 'log');
+    const lines: string[] = [];
+    const tail = new LineTail(path, {
+      line: (bytes, begin, end) => {
+        const text = Buffer.from(bytes.subarray(begin, end)).toString();
+        if (text === 'b') throw new Error(text);
+        lines.push(text);
+      },
+      restarted: () => lines.push('restarted'),
+    });
+    writeFileSync(path, 'a\nb\nc\n');
+    tail.read();
+    appendFileSync(path, 'd\n');
+    tail.read();
+    expect(lines).toEqual(['a', 'c', 'd']);
+  });
+
   it('passes over a line that is longer than any record, and what follows it is read', () => {
     const path = join(temporaryFolder(), 'log');
     const read = follow(path);
@@ -78,6 +96,24 @@ describe('a log that is read as it grows', () => {
 });
 
 describe('the log of a run', () => {
+  it('takes every line once beside names with dots and objects without end', async () => {
+    const dir = temporaryFolder();
+    const deep = `{"type":"step","step":2,"deep":${'{"a":'.repeat(50_000)}1${'}'.repeat(50_001)}\n`;
+    const scores = { 'METEOR-1.5': 0.3 };
+    writeFileSync(
+      join(dir, 'metrics.jsonl'),
+      [stepLine(1), deep, stepLine(3, { 'a.b': 5 }), line({ type: 'validation', step: 3, scores })].join(''),
+    );
+    const log = new RunLog(dir, 100);
+    await log.read();
+    appendFileSync(join(dir, 'metrics.jsonl'), stepLine(4, { 'a.b': 6 }));
+    await log.read();
+    expect(log.problem).toBeNull();
+    expect(Array.from(log.steps.column('step')!)).toEqual([1, 2, 3, 4]);
+    expect(Array.from(log.steps.column('a.b')!)).toEqual([Number.NaN, Number.NaN, 5, 6]);
+    expect(Array.from(log.validations.column('scores.METEOR-1.5')!)).toEqual([Math.fround(0.3)]);
+  });
+
   it('has the numbers of every step as JSON has them, whatever forms its lines have', async () => {
     const dir = temporaryFolder();
     const number = fc.oneof(fc.double(), fc.integer(), fc.constant(null));
