@@ -14,7 +14,7 @@ export interface RunEntry {
 export interface Table {
   readonly length: number;
   readonly values: Readonly<Record<string, readonly (number | null)[]>>;
-  /** Where each two rows stand for many: the mean of a column, twice. */
+  /** Where each two rows stand for many: the mean of a column, twice; of the last row its value. */
   readonly means: Readonly<Record<string, readonly (number | null)[]>>;
 }
 

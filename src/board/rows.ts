@@ -13,7 +13,7 @@ export class Rows {
   private last: { readonly names: readonly string[]; readonly arrays: (Float32Array | Float64Array)[] } | null = null;
 
   /**
-   * @param most rows that are kept, an even number; beyond it every four become two, which keep least and most
+   * @param most rows that are kept, 6 at least; beyond it every four become two, which keep least and most
    * @param exact columns whose values need more than the seven digits of a float32
    */
   constructor(

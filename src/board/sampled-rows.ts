@@ -9,22 +9,26 @@ export const placeColumns: readonly string[] = ['step', 'time'];
 export interface SampledRows {
   /** Rows that the columns have. */
   readonly length: number;
-  /** As they are where the rows are few enough, else two rows a stretch: least and most, whichever comes first first. */
+  /**
+   * As they are where the rows are few enough, else two rows a stretch, least and most, whichever comes first first; and
+   * the last row as it is.
+   */
   readonly values: ReadonlyMap<string, Float64Array>;
-  /** The mean of the stretch, twice. */
+  /** The mean of the stretch, twice; of the last row its value. */
   readonly means: ReadonlyMap<string, Float64Array>;
 }
 
 /**
  * Rows `from` to `to` (exclusive) as `most` rows or fewer. A column's least and most of each stretch are among its values,
- * within the stretch: a place is wrong by less than the stretch is long.
+ * within the stretch: a place is wrong by less than the stretch is long. The last row is where a run stands, and stays.
  *
- * @param most an even number, 2 at least
+ * @param most 3 at least
  */
 export function sampleRows(columns: NumberColumns, from: number, to: number, most: number): SampledRows {
   const rows = Math.max(0, to - from);
-  const stretches = rows <= most ? null : most / 2;
-  const length = stretches === null ? rows : 2 * stretches;
+  const stretches = rows <= most ? null : Math.floor((most - 1) / 2);
+  const length = stretches === null ? rows : 2 * stretches + 1;
+  const begins = (stretch: number) => from + beginOf(stretch, stretches ?? 1, rows - 1);
   const values = new Map<string, Float64Array>();
   const means = new Map<string, Float64Array>();
   for (const [name, column] of columns) {
@@ -34,21 +38,16 @@ export function sampleRows(columns: NumberColumns, from: number, to: number, mos
       for (let row = 0; row < rows; row++) own[row] = column[from + row]!;
     } else if (placeColumns.includes(name)) {
       for (let s = 0; s < stretches; s++) {
-        own[2 * s] = column[from + beginOf(s, stretches, rows)]!;
-        own[2 * s + 1] = column[from + beginOf(s + 1, stretches, rows) - 1]!;
+        own[2 * s] = column[begins(s)]!;
+        own[2 * s + 1] = column[begins(s + 1) - 1]!;
       }
+      own[length - 1] = column[to - 1]!;
     } else {
       const mean = new Float64Array(length);
       for (let s = 0; s < stretches; s++) {
-        sampleStretch(
-          column,
-          from + beginOf(s, stretches, rows),
-          from + beginOf(s + 1, stretches, rows),
-          2 * s,
-          own,
-          mean,
-        );
+        sampleStretch(column, begins(s), begins(s + 1), 2 * s, own, mean);
       }
+      own[length - 1] = mean[length - 1] = column[to - 1]!;
       means.set(name, mean);
     }
   }
