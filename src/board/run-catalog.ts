@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunEntry } from './board-data.js';
-import { type NamedRun, namedRuns } from './named-runs.js';
+import { type NamedRun, remainingRuns } from './named-runs.js';
 import { isHeld, WatchedRun } from './watched-run.js';
 
 /** Runs whose logs stay in memory: one of a million steps takes 60 MB. */
@@ -17,9 +17,9 @@ export class RunCatalog {
   private listedAt = Number.NEGATIVE_INFINITY;
   /** The one that was asked for last is last. */
   private readonly watched = new Map<string, WatchedRun>();
-  /** Folders of the runs of each page. */
+  /** Names of the runs of each page. */
   private held: (readonly string[])[] = [];
-  private readonly readings = new Map<WatchedRun, { at: number; reading: Promise<void> }>();
+  private readonly readings = new WeakMap<WatchedRun, { at: number; reading: Promise<void> }>();
 
   constructor(private readonly folders: readonly string[]) {}
 
@@ -29,7 +29,7 @@ export class RunCatalog {
     return this.found.find((run) => run.name === name);
   }
 
-  /** The one that was trained last first. */
+  /** Those that train now, by name, and then the others, the one that was trained last first. */
   entries(): readonly RunEntry[] {
     this.list();
     return this.listed;
@@ -37,7 +37,9 @@ export class RunCatalog {
 
   /** A run, read up to now. */
   async watch(found: NamedRun): Promise<WatchedRun> {
-    const run = this.watched.get(found.dir) ?? new WatchedRun(found);
+    const known = this.watched.get(found.dir);
+    // Without one of the folders that were asked for it may be called otherwise.
+    const run = known?.found.name === found.name ? known : new WatchedRun(found);
     this.watched.delete(found.dir);
     this.watched.set(found.dir, run);
     this.forgetOne();
@@ -54,16 +56,15 @@ export class RunCatalog {
   }
 
   /**
-   * Keeps runs in memory that a page shows.
+   * Keeps runs in memory that a page shows, from when they are there.
    *
    * @returns lets go of them; null where others show too many others
    */
   hold(names: readonly string[]): (() => void) | null {
-    const dirs = names.flatMap((name) => this.find(name)?.dir ?? []);
-    if (new Set([...this.held.flat(), ...dirs]).size > mostWatched) return null;
-    this.held.push(dirs);
+    if (new Set([...this.held.flat(), ...names]).size > mostWatched) return null;
+    this.held.push(names);
     return () => {
-      this.held = this.held.filter((some) => some !== dirs);
+      this.held = this.held.filter((some) => some !== names);
     };
   }
 
@@ -71,22 +72,33 @@ export class RunCatalog {
   private forgetOne(): void {
     if (this.watched.size <= mostWatched) return;
     const held = new Set(this.held.flat());
-    const run = [...this.watched.values()].find(({ found }) => !held.has(found.dir));
-    if (run === undefined) return;
-    this.watched.delete(run.found.dir);
-    this.readings.delete(run);
+    const run = [...this.watched.values()].find(({ found }) => !held.has(found.name));
+    if (run !== undefined) this.watched.delete(run.found.dir);
   }
 
   private list(): void {
     if (performance.now() - this.listedAt < listFresh) return;
-    this.found = namedRuns(this.folders);
-    this.listed = this.found
-      .map(({ name, dir }) => ({ name, isTraining: isHeld(dir), changed: changedAt(dir) }))
-      .sort((a, b) => (b.changed ?? 0) - (a.changed ?? 0));
-    this.listedAt = performance.now();
+    try {
+      this.found = remainingRuns(this.folders);
+      this.listed = this.found
+        .map(({ name, dir }) => ({ name, isTraining: isHeld(dir), changed: changedAt(dir) }))
+        .sort(byState);
+    } finally {
+      this.listedAt = performance.now();
+    }
   }
 }
 
 function changedAt(dir: string): number | null {
-  return statSync(join(dir, 'metrics.jsonl'), { throwIfNoEntry: false })?.mtimeMs ?? null;
+  try {
+    return statSync(join(dir, 'metrics.jsonl')).mtimeMs;
+  } catch {
+    return null;
+  }
+}
+
+/** Runs that train stay as they are, by name: each of their lines would make them change places. */
+function byState(a: RunEntry, b: RunEntry): number {
+  if (a.isTraining || b.isTraining) return Number(b.isTraining) - Number(a.isTraining);
+  return (b.changed ?? 0) - (a.changed ?? 0);
 }
