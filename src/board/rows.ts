@@ -4,13 +4,16 @@ import { type NumberColumns, sampleRows } from './sampled-rows.js';
 const firstCapacity = 1024;
 /** Rows in memory; a million steps stay as they are. */
 const mostRows = 2 ** 20;
+/** Beside the exact ones, so that nobody's log makes columns without end; later names are passed over. */
+const mostColumns = 64;
+type Column = Float32Array | Float64Array;
 
 export class Rows {
   length = 0;
   private capacity = firstCapacity;
-  private readonly arrays = new Map<string, Float32Array | Float64Array>();
+  private readonly arrays = new Map<string, Column>();
   /** The arrays of the names that came last: those of a log are the same in a million rows. */
-  private last: { readonly names: readonly string[]; readonly arrays: (Float32Array | Float64Array)[] } | null = null;
+  private last: { readonly names: readonly string[]; readonly arrays: readonly (Column | undefined)[] } | null = null;
 
   /**
    * @param most rows that are kept, 6 at least; beyond it every four become two, which keep least and most
@@ -37,12 +40,16 @@ export class Rows {
     const row = this.length++;
     if (this.last?.names !== names) this.last = { names, arrays: names.map((name) => this.arrayOf(name)) };
     const { arrays } = this.last;
-    for (let i = 0; i < arrays.length; i++) arrays[i]![row] = values[i]!;
+    for (let i = 0; i < arrays.length; i++) {
+      const array = arrays[i];
+      if (array !== undefined) array[row] = values[i]!;
+    }
   }
 
   /** A value of the last row. */
   set(name: string, value: number): void {
-    this.arrayOf(name)[this.length - 1] = value;
+    const array = this.arrayOf(name);
+    if (array !== undefined) array[this.length - 1] = value;
   }
 
   clear(): void {
@@ -64,16 +71,17 @@ export class Rows {
     return low;
   }
 
-  private arrayOf(name: string): Float32Array | Float64Array {
-    let array = this.arrays.get(name);
-    if (array === undefined) {
-      array = this.newArray(name);
-      this.arrays.set(name, array);
-    }
+  /** @returns undefined where there are too many columns already */
+  private arrayOf(name: string): Column | undefined {
+    const known = this.arrays.get(name);
+    if (known !== undefined) return known;
+    if (this.arrays.size >= mostColumns && !this.exact.includes(name)) return undefined;
+    const array = this.newArray(name);
+    this.arrays.set(name, array);
     return array;
   }
 
-  private newArray(name: string): Float32Array | Float64Array {
+  private newArray(name: string): Column {
     const array = this.exact.includes(name) ? new Float64Array(this.capacity) : new Float32Array(this.capacity);
     return array.fill(Number.NaN);
   }

@@ -7,16 +7,20 @@ import { LineTail } from './tail.js';
 
 /** Records of samples; of more every other one is dropped. */
 const mostSamples = 200;
+/** Images of one of them. */
+const mostImages = 64;
 /** The last ones are kept. */
 const mostNotices = 200;
 /** Validations that are kept as they are. */
 const mostValidations = 2 ** 14;
-/** Metrics of a record, so that nobody's log makes columns without end. */
-const mostColumns = 64;
 
-/** Where a record of a step says how long it took. */
-interface StepTimes {
+/** Characters of what a run says. */
+const longestText = 2000;
+
+/** Where a record of a step says which it is, and how long it took. */
+interface StepPlaces {
   readonly names: readonly string[];
+  readonly step: number;
   readonly phases: readonly number[];
   /** Of the captions a second; -1 where it does not say. */
   readonly rate: number;
@@ -37,7 +41,7 @@ export class RunLog {
   private readonly tail: LineTail;
   private seconds = 0;
   /** Of the names that came last: those of a log are the same in a million lines. */
-  private timed: StepTimes | null = null;
+  private places: StepPlaces | null = null;
 
   /**
    * @param dir the run's folder
@@ -89,16 +93,18 @@ export class RunLog {
     const found = numbersOf(record);
     const all = found.map(([name]) => name);
     this.takeStep(
-      all.slice(0, mostColumns),
+      all,
       found.map(([, value]) => value),
     );
     this.numbers.learn(line, all);
   }
 
   private takeStep(names: readonly string[], values: ArrayLike<number>): void {
+    if (this.places?.names !== names) this.places = placesIn(names);
+    const { step, phases, rate } = this.places;
+    // Neither an axis nor a search knows where it would be.
+    if (!Number.isFinite(values[step])) return;
     this.steps.append(names, values);
-    if (this.timed?.names !== names) this.timed = timesIn(names);
-    const { phases, rate } = this.timed;
     let taken = 0;
     for (let i = 0; i < phases.length; i++) taken += values[phases[i]!]!;
     if (taken > 0) this.seconds += taken;
@@ -107,9 +113,8 @@ export class RunLog {
   }
 
   private takeEvent(record: Readonly<Record<string, unknown>>): void {
-    const step = typeof record.step === 'number' ? record.step : null;
-    if (step === null) return;
-    const { type } = record;
+    const { type, step } = record;
+    if (typeof step !== 'number' || !Number.isFinite(step)) return;
     if (type === 'validation') this.takeValidation(record, step);
     else if (type === 'samples' || type === 'captions') this.takeSamples(record, step);
     else if (type === 'health' || type === 'fault' || type === 'nonFinite') {
@@ -120,9 +125,7 @@ export class RunLog {
   }
 
   private takeValidation(record: Readonly<Record<string, unknown>>, step: number): void {
-    const found = numbersOf(record)
-      .filter(([name]) => name !== 'step')
-      .slice(0, mostColumns);
+    const found = numbersOf(record).filter(([name]) => name !== 'step');
     this.validations.append(
       ['step', 'time', ...found.map(([name]) => name)],
       [step, this.seconds, ...found.map(([, value]) => value)],
@@ -132,7 +135,10 @@ export class RunLog {
   /** Runs of older versions of recap wrote `captions` without pictures; where both are written, they tell the same. */
   private takeSamples(record: Readonly<Record<string, unknown>>, step: number): void {
     if (!Array.isArray(record.samples)) return;
-    const samples = record.samples.map(sampleOf).filter((sample) => sample !== null);
+    const samples = record.samples
+      .slice(0, mostImages)
+      .map(sampleOf)
+      .filter((sample) => sample !== null);
     const last = this.samples.at(-1);
     if (last?.step === step) {
       if (record.type === 'captions') return;
@@ -146,9 +152,9 @@ export class RunLog {
   }
 }
 
-function timesIn(names: readonly string[]): StepTimes {
+function placesIn(names: readonly string[]): StepPlaces {
   const phases = names.flatMap((name, i) => (name.startsWith('seconds.') ? [i] : []));
-  return { names, phases, rate: names.indexOf('captionsPerSecond') };
+  return { names, step: names.indexOf('step'), phases, rate: names.indexOf('captionsPerSecond') };
 }
 
 function recordOf(line: string): Readonly<Record<string, unknown>> | null {
@@ -170,14 +176,14 @@ function sampleOf(value: unknown): Sample | null {
     source: textOf(url),
     truth: textOf(truth),
     caption,
-    logProbability: typeof logProbability === 'number' ? logProbability : null,
+    logProbability: Number.isFinite(logProbability) ? (logProbability as number) : null,
     thumbnail: textOf(thumbnail),
     attention: lookOf(attention),
   };
 }
 
 function textOf(value: unknown): string | null {
-  return typeof value === 'string' ? value.slice(0, 2000) : null;
+  return typeof value === 'string' ? value.slice(0, longestText) : null;
 }
 
 function lookOf(value: unknown): Sample['attention'] {
@@ -188,7 +194,7 @@ function lookOf(value: unknown): Sample['attention'] {
   const looks = words.slice(0, 200).flatMap((each: unknown) => {
     const { word, weights } = (each ?? {}) as Record<string, unknown>;
     const isSound = typeof word === 'string' && Array.isArray(weights) && weights.length === side * side;
-    return isSound && weights.every((weight) => typeof weight === 'number') ? [{ word, weights }] : [];
+    return isSound && weights.every(Number.isFinite) ? [{ word: word.slice(0, longestText), weights }] : [];
   });
   return looks.length > 0 ? { side, words: looks } : null;
 }

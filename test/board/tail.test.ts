@@ -155,6 +155,28 @@ describe('the log of a run', () => {
     expect(Array.from(log.steps.column('time')!, (time) => time.toFixed(3))).toEqual(['0.100', '2.100', '2.200']);
   });
 
+  it('is bounded in what it keeps, and has no step that is not finite', async () => {
+    const dir = temporaryFolder();
+    const many = Array.from({ length: 300 }, (_, i) => stepLine(i + 1, { [`metric-${i}`]: i }));
+    const samples = Array.from({ length: 1000 }, (_, image) => ({ image, generated: 'a dog' }));
+    const endless = ['step', 'validation', 'health', 'samples'].map(
+      (type) => `{"type":"${type}","step":1e999,"message":"far","loss":1,"samples":[]}\n`,
+    );
+    const health = line({ type: 'health', step: 9, kind: 'disk', message: 'full' });
+    writeFileSync(
+      join(dir, 'metrics.jsonl'),
+      [...many, line({ type: 'samples', step: 9, samples }), ...endless, health, stepLine(301)].join(''),
+    );
+    const log = new RunLog(dir, 100);
+    await log.read();
+    expect(log.steps.columns.size).toBeLessThanOrEqual(66);
+    expect(Array.from(log.steps.column('step')!)).toEqual(Array.from({ length: 301 }, (_, i) => i + 1));
+    expect(log.steps.column('time')![300]).toBeCloseTo(30.1);
+    expect(log.validations.length).toBe(0);
+    expect(log.notices).toEqual([{ step: 9, kind: 'disk', message: 'full' }]);
+    expect(log.samples.map(({ step, samples }) => [step, samples.length])).toEqual([[9, 64]]);
+  });
+
   it('is not read through a link, and says so', async () => {
     const dir = temporaryFolder();
     symlinkSync('/etc/passwd', join(dir, 'metrics.jsonl'));
