@@ -2,7 +2,6 @@
 import { policyOf, unframed } from '../http/policy.js';
 import { asHtml } from '../report/html.js';
 import { pageScript, pageStyle } from '../report/page-script.js';
-import type { BoardData } from './board-data.js';
 
 export interface ServedPage {
   readonly html: string;
@@ -18,14 +17,22 @@ export function boardPage(): ServedPage {
   return { html: pageOf(script, style, '', ''), policy: policy + unframed };
 }
 
-/** The page with all that it shows. */
-export function boardFile(data: BoardData): string {
+/** JSON that can stand in a script element. */
+export function scriptJson(data: unknown): string {
+  // Text in it that looked like the end of the element would be that end.
+  return JSON.stringify(data).replaceAll('<', '\\u003c');
+}
+
+/**
+ * The page with all that it shows.
+ *
+ * @param data BoardData as `scriptJson` writes it
+ */
+export function boardFile(data: string): string {
   const script = pageScript('board');
   const style = pageStyle('board');
-  // Text in it that looked like the end of the element would be that end.
-  const json = JSON.stringify(data).replaceAll('<', '\\u003c');
   const policy = `<meta http-equiv="Content-Security-Policy" content="${asHtml(policyOf({ script, style, images: 'data:' }))}">`;
-  return pageOf(script, style, policy, `<script type="application/json" id="data">${json}</script>`);
+  return pageOf(script, style, policy, `<script type="application/json" id="data">${data}</script>`);
 }
 
 function pageOf(script: string, style: string, policy: string, data: string): string {
