@@ -7,8 +7,8 @@ import { LineTail } from './tail.js';
 
 /** Records of samples; of more every other one is dropped. */
 const mostSamples = 200;
-/** Images of one of them. */
-const mostImages = 64;
+/** Images of one of them, as many as `validate.captions` allows. */
+const mostImages = 100;
 /** The last ones are kept. */
 const mostNotices = 200;
 /** Validations that are kept as they are. */

@@ -174,7 +174,7 @@ describe('the log of a run', () => {
     expect(log.steps.column('time')![300]).toBeCloseTo(30.1);
     expect(log.validations.length).toBe(0);
     expect(log.notices).toEqual([{ step: 9, kind: 'disk', message: 'full' }]);
-    expect(log.samples.map(({ step, samples }) => [step, samples.length])).toEqual([[9, 64]]);
+    expect(log.samples.map(({ step, samples }) => [step, samples.length])).toEqual([[9, 100]]);
   });
 
   it('is not read through a link, and says so', async () => {
