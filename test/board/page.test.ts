@@ -161,6 +161,21 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('compares the config of a run with one that has none', async () => {
+    const dir = await writeRun(runs, { name: 'bare', steps: 10 });
+    rmSync(join(dir, 'config.yaml'));
+    await openRuns(['bare', 'first']);
+    await page.locator('.difference').first().waitFor();
+    expect(await page.locator('.difference').allTextContents()).toEqual([
+      'model.cellnot set of bare"lstm" of first',
+      'model.hiddenDimnot set of bare24 of first',
+      'train.epochsnot set of bare2 of first',
+      'train.batchSizenot set of bare100 of first',
+    ]);
+    expect(complaints).toEqual([]);
+    rmSync(dir, { recursive: true });
+  });
+
   it('shows captions with their images, how they changed, where each word looked, and the last evaluation', async () => {
     await openRuns(['first']);
     const picture = page.getByRole('img', { name: 'Image 0: a red dog runs' });

@@ -1,5 +1,5 @@
 /** The config of a run, how to repeat it, and where the configs of several differ. */
-import { differences } from '../../config/differences.js';
+import { comparison } from '../../config/differences.js';
 import type { RunData } from '../board-data.js';
 import { element, swatch } from './element.js';
 import type { ShownRun } from './view.js';
@@ -21,20 +21,19 @@ export function commandBlock(command: string): HTMLElement {
 
 /** Key by key, for those in which any two of the runs differ. */
 export function differencesOf(runs: readonly ShownRun[]): HTMLElement {
-  const [first, ...rest] = runs;
-  const keys = new Set(rest.flatMap(({ data }) => differences(first?.data.config, data.config).map(({ key }) => key)));
-  if (keys.size === 0) return element('p', { class: 'empty' }, 'Their configs are the same.');
-  const groups = [...keys].map((key) =>
-    element('div', { class: 'difference' }, element('dt', {}, element('code', {}, key)), ...valuesOf(key, runs)),
+  const compared = comparison(runs.map(({ data }) => data.config));
+  if (compared.length === 0) return element('p', { class: 'empty' }, 'Their configs are the same.');
+  const groups = compared.map(({ key, values }) =>
+    element('div', { class: 'difference' }, element('dt', {}, element('code', {}, key)), ...valuesOf(values, runs)),
   );
   return element('dl', { class: 'differences' }, ...groups);
 }
 
 /** Each value once, with the runs that have it. */
-function valuesOf(key: string, runs: readonly ShownRun[]): HTMLElement[] {
+function valuesOf(values: readonly unknown[], runs: readonly ShownRun[]): HTMLElement[] {
   const having = new Map<string, ShownRun[]>();
-  for (const run of runs) {
-    const value = JSON.stringify(valueAt(run.data.config, key)) ?? 'not set';
+  for (const [i, run] of runs.entries()) {
+    const value = JSON.stringify(values[i]) ?? 'not set';
     having.set(value, [...(having.get(value) ?? []), run]);
   }
   return [...having].map(([value, some]) => {
@@ -48,10 +47,4 @@ function valuesOf(key: string, runs: readonly ShownRun[]): HTMLElement[] {
       element('span', { class: 'hidden' }, ` of ${names}`),
     );
   });
-}
-
-function valueAt(config: unknown, key: string): unknown {
-  return key
-    .split('.')
-    .reduce<unknown>((value, part) => (value as Record<string, unknown> | null | undefined)?.[part], config);
 }
