@@ -87,6 +87,25 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
     await page.mouse.up();
   }
 
+  /** Two fingers, from shares of the chart's width to others in so many moves of each. */
+  async function pinch(title: string, from: readonly number[], to: readonly number[], moves: number): Promise<void> {
+    await plot(title).evaluate(
+      (target, { from, to, moves }) => {
+        const { left, width } = target.getBoundingClientRect();
+        const touch = (type: string, move: number) =>
+          from.forEach((begin, finger) => {
+            const clientX = left + width * (begin + ((to[finger]! - begin) * move) / moves);
+            const touched = { pointerId: finger + 1, pointerType: 'touch', clientX };
+            target.dispatchEvent(new PointerEvent(type, touched));
+          });
+        touch('pointerdown', 0);
+        for (let move = 1; move <= moves; move++) touch('pointermove', move);
+        touch('pointerup', moves);
+      },
+      { from, to, moves },
+    );
+  }
+
   it('shows steps as they come, and begins anew when a run is cut back', async () => {
     const dir = await writeRun(runs, { name: 'live', steps: 100 });
     await openRuns(['live']);
@@ -99,10 +118,16 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
     );
     await until('Loss', /highest 77 at step 101/);
     await until('Loss', /validation: lowest 4\.5 at step 102/);
+    const answered = page.waitForResponse((response) => new URL(response.url()).pathname === '/rows');
+    await drag('Loss', 0.6, 0.8);
+    await until('Loss', /highest .* at step [67]\d, last/);
+    await answered;
     // Whoever goes on with a run replaces its log by a shorter one.
     const cut = readFileSync(join(dir, 'metrics.jsonl'), 'utf8').split('\n').slice(0, 40);
     writeFileSync(join(dir, 'new'), `${cut.join('\n')}\n`);
     renameSync(join(dir, 'new'), join(dir, 'metrics.jsonl'));
+    await until('Loss', /^training: no values\.$/);
+    await page.getByRole('button', { name: 'Whole run' }).click();
     await until('Loss', /^training: lowest [\d.]+ at step [34]\d, highest [\d.]+ at step [1-3], last [\d.]+\.$/);
     expect(complaints).toEqual([]);
     rmSync(dir, { recursive: true });
@@ -110,14 +135,19 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
 
   it('zooms by mouse, keyboard and fingers, all charts alike, and shows more of what is there', async () => {
     const dir = await writeRun(runs, { name: 'long', steps: 20_000 });
+    const log = join(dir, 'metrics.jsonl');
+    const spike = stepLine(10_007, { gradientNorm: 9 });
+    writeFileSync(log, readFileSync(log, 'utf8').replace(stepLine(10_007), spike));
     await openRuns(['long']);
-    await drag('Loss', 0.5, 0.6);
-    // Thinned to stretches of 26 steps the curve has some 80 points there.
-    await until('Loss', /lowest .* at step 1[01],/);
-    const steps = () => chart('Gradient norm').locator('tbody th').allTextContents();
+    // Of a curve that is thinned a spike has the place of its stretch's first or last step, here of 26.
+    await until('Gradient norm', /highest 9 at step 10,0(?!07)\d\d,/);
+    await drag('Loss', 0.48, 0.53);
+    await until('Gradient norm', /highest 9 at step 10,007,/);
+    await until('Loss', /highest .* at step (9,[5-9]|10,)/);
+    const steps = chart('Gradient norm').locator('tbody th');
     await chart('Gradient norm').getByText('In words and numbers').click();
-    expect(await steps()).toHaveLength(20);
-    for (const step of await steps()) expect(step).toMatch(/^step (9,9|1[0-2],)/);
+    await steps.nth(19).waitFor();
+    for (const step of await steps.allTextContents()) expect(step).toMatch(/^step (9,[5-9]|10,)/);
     await plot('Loss').focus();
     await page.keyboard.press('0');
     await until('Loss', /highest .* at step [1-5]\b/);
@@ -129,17 +159,7 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
     expect(await page.getByRole('button', { name: 'Whole run' }).isEnabled()).toBe(true);
     await page.getByRole('button', { name: 'Whole run' }).click();
     await until('Loss', /highest .* at step [1-5]\b/);
-    await plot('Loss').evaluate((target) => {
-      const { left, width } = target.getBoundingClientRect();
-      const touch = (type: string, pointerId: number, x: number) =>
-        target.dispatchEvent(new PointerEvent(type, { pointerId, pointerType: 'touch', clientX: left + x * width }));
-      touch('pointerdown', 1, 0.4);
-      touch('pointerdown', 2, 0.6);
-      touch('pointermove', 1, 0.2);
-      touch('pointermove', 2, 0.8);
-      touch('pointerup', 1, 0.2);
-      touch('pointerup', 2, 0.8);
-    });
+    await pinch('Loss', [0.4, 0.6], [0.2, 0.8], 1);
     // Three times as far apart: a third of all, in the middle.
     await until('Loss', /lowest .* at step ([6-9]|1[0-3]),\d+, highest .* at step ([6-9]|1[0-3]),\d+, last/);
     await page.getByLabel('log scale').check();
@@ -147,6 +167,28 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
     await until('Loss', /last .* at .* min|highest .* at \d/);
     expect(complaints).toEqual([]);
     rmSync(dir, { recursive: true });
+  });
+
+  it('asks for a stretch once, however many moves lead to it, and not for how it is drawn', async () => {
+    await openRuns(['first']);
+    const stretches: string[] = [];
+    const isStretch = (address: string) => new URL(address).pathname === '/rows';
+    page.on('request', (request) => {
+      if (isStretch(request.url())) stretches.push(request.url());
+    });
+    const answer = () => page.waitForResponse((response) => isStretch(response.url()));
+    await plot('Loss').locator('canvas').waitFor();
+    const pinched = answer();
+    await pinch('Loss', [0.4, 0.6], [0.3, 0.7], 20);
+    await pinched;
+    for (const smoothing of ['0.1', '0.5', '0.9']) await page.getByLabel('smoothing').fill(smoothing);
+    await page.getByLabel('log scale').check();
+    const closer = answer();
+    await plot('Loss').focus();
+    await page.keyboard.press('+');
+    await closer;
+    expect(stretches).toHaveLength(2);
+    expect(complaints).toEqual([]);
   });
 
   it('lays runs over one another and says where their configs differ', async () => {

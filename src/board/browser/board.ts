@@ -15,6 +15,8 @@ import { joined, type ShownRun, type View, wholeOf } from './view.js';
 
 /** Runs over one another; there are as many colours. */
 export const mostTogether = 8;
+/** Milliseconds without a move after which a stretch is asked for: a pinch has many moves. */
+const still = 150;
 
 export class Board {
   private readonly view: View = { axis: 'step', isLog: false, smoothing: 0.3, zoom: null, whole: [0, 1] };
@@ -28,7 +30,10 @@ export class Board {
   /** What is shown of it, to be made anew when it is another. */
   private toldForm = '';
   private isDue = false;
-  private zooming = 0;
+  /** Until a stretch is asked for in more detail. */
+  private waiting: ReturnType<typeof setTimeout> | undefined;
+  /** Counts the stretches: answers about an earlier one are of no use. */
+  private stretches = 0;
 
   private readonly live = element('p', { class: 'live', role: 'status' });
   private readonly picker = runPicker(mostTogether, (names) => this.want(names));
@@ -82,17 +87,17 @@ export class Board {
       const wanted = new URLSearchParams(this.wanted.map((name) => ['run', name]));
       history.pushState(null, '', `?${wanted}`);
     }
-    this.view.zoom = null;
-    for (const run of this.runs.values()) run.zoomed = null;
+    this.zoom(null);
     this.picker.show(this.entries, this.wanted);
     this.source.want(this.wanted);
-    this.schedule();
   }
 
   private takeRun(data: RunData): void {
     const before = this.runs.get(data.name);
     if (before === undefined) this.runs.set(data.name, { data, colour: this.freeColour(), zoomed: null });
     else before.data = data;
+    // It may have been cut back: what is shown in more detail is asked for again.
+    this.refine();
     this.schedule();
   }
 
@@ -180,24 +185,35 @@ export class Board {
   }
 
   private changeView(): void {
-    this.zoom(this.view.zoom);
+    if (this.view.zoom === null) this.zoom(null);
+    else this.schedule();
   }
 
   private zoom(zoom: View['zoom']): void {
+    const before = this.view.zoom;
+    const isWithin = before !== null && zoom !== null && before[0] <= zoom[0] && zoom[1] <= before[1];
+    if (!isWithin) for (const run of this.runs.values()) run.zoomed = null;
     this.view.zoom = zoom;
     this.tools.show(this.view);
-    const turn = ++this.zooming;
-    if (zoom === null) for (const run of this.runs.values()) run.zoomed = null;
+    this.refine();
     this.schedule();
+  }
+
+  /** Asks for the stretch that is shown in more detail, once it stays. */
+  private refine(): void {
+    clearTimeout(this.waiting);
+    const turn = ++this.stretches;
+    const { zoom, axis } = this.view;
     if (zoom === null) return;
-    const [from, to] = zoom;
-    for (const run of this.shown()) {
-      void this.source.within(run.data.name, this.view.axis, from, to).then((rows) => {
-        if (rows === null || turn !== this.zooming) return;
-        run.zoomed = rows.steps;
-        this.schedule();
-      });
-    }
+    const ask = async (run: ShownRun) => {
+      const rows = await this.source.within(run.data.name, axis, ...zoom);
+      if (turn !== this.stretches) return;
+      run.zoomed = rows?.steps ?? null;
+      this.schedule();
+    };
+    this.waiting = setTimeout(() => {
+      for (const run of this.shown()) void ask(run);
+    }, still);
   }
 
   private drawDetails(runs: readonly ShownRun[]): void {
