@@ -203,6 +203,38 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('shows the run that it began with when one goes back', async () => {
+    const two = await startServing([first, join(runs, 'second')], 'board');
+    await open(two.url);
+    await page.getByText(/^Runs: 1 of 2/).click();
+    const ticked = page.locator('.picker input:checked');
+    const begun = await ticked.inputValue();
+    await page.getByRole('checkbox', { checked: false, name: /^(first|second)$/ }).click();
+    await page.getByText(/^Runs: 2 of 2/).waitFor();
+    await page.goBack();
+    await page.getByText(/^Runs: 1 of 2/).waitFor();
+    expect(await ticked.inputValue()).toBe(begun);
+    await page.getByRole('heading', { name: begun, exact: true }).waitFor();
+    expect(complaints).toEqual([]);
+    two.process.kill('SIGKILL');
+  });
+
+  it('finds runs by a part of their name, and the focus stays where one types', async () => {
+    const dirs = [];
+    for (let i = 0; i < 6; i++) dirs.push(await writeRun(runs, { name: `more-${i}`, steps: 5 }));
+    await openRuns(['first']);
+    await page.getByText(/^Runs: 1 of 9/).click();
+    const filter = page.getByRole('searchbox');
+    await filter.pressSequentially('more-4');
+    expect(await page.locator('.picker input[type=checkbox]').count()).toBe(1);
+    expect(await filter.evaluate((target) => target === document.activeElement)).toBe(true);
+    await page.getByRole('checkbox', { name: 'more-4' }).check();
+    await page.getByText(/^Runs: 2 of 9/).waitFor();
+    expect(await page.evaluate('document.activeElement.value')).toBe('more-4');
+    expect(complaints).toEqual([]);
+    for (const dir of dirs) rmSync(dir, { recursive: true });
+  });
+
   it('compares the config of a run with one that has none', async () => {
     const dir = await writeRun(runs, { name: 'bare', steps: 10 });
     rmSync(join(dir, 'config.yaml'));

@@ -64,20 +64,22 @@ export class Board {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       for (const chart of this.charts.values()) chart.redraw();
     });
-    addEventListener('popstate', () => this.want(namesInAddress() ?? [], false));
+    addEventListener('popstate', () => this.want(this.firstChoice(), false));
   }
 
   private takeEntries(entries: readonly RunEntry[]): void {
     this.entries = entries;
-    if (this.wanted === null && (namesInAddress() !== null || entries.length > 0)) {
-      const first = entries.slice(0, this.source.isLive ? 1 : mostTogether).map(({ name }) => name);
-      this.want(namesInAddress() ?? first, false);
-    }
+    if (this.wanted === null && this.firstChoice().length > 0) this.want(this.firstChoice(), false);
     this.picker.show(entries, this.wanted ?? []);
     const missing = (this.wanted ?? []).filter((name) => entries.every((entry) => entry.name !== name));
     if (entries.length === 0)
       this.empty.textContent = 'No runs yet. recap train makes one, and it appears here by itself.';
     else this.empty.textContent = missing.map((name) => `There is no run ${name}.`).join(' ');
+  }
+
+  /** What the address names, or else the run that was trained last; a file shows all that fit. */
+  private firstChoice(): string[] {
+    return namesInAddress() ?? this.entries.slice(0, this.source.isLive ? 1 : mostTogether).map(({ name }) => name);
   }
 
   private want(names: readonly string[], isStep = true): void {

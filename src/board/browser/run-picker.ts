@@ -28,7 +28,8 @@ export function runPicker(most: number, onChoice: (names: readonly string[]) => 
     const { entries, chosen } = shown;
     const part = filter.value.toLowerCase();
     const isFull = chosen.length >= most;
-    const focused = (document.activeElement as HTMLInputElement | null)?.value;
+    const { activeElement } = document;
+    const focused = list.contains(activeElement) ? (activeElement as HTMLInputElement).value : null;
     const items = entries
       .filter(({ name }) => name.toLowerCase().includes(part))
       .map(({ name, isTraining }) => {
