@@ -290,7 +290,7 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
     await page.getByText('none yet').waitFor();
     await page.getByText('No captions yet').waitFor();
     await page.getByText('No evaluation yet').waitFor();
-    append(dir, stepLine(1));
+    append(dir, '{"type":"fault","step":1e999,"message":"at no step"}\n', stepLine(1));
     await until('Loss', /^training: 9\.\d+ at step 1\.$/);
     expect(complaints).toEqual([]);
     rmSync(dir, { recursive: true });

@@ -147,9 +147,11 @@ export class Board {
   }
 
   private drawNotices(runs: readonly ShownRun[]): void {
+    // A step that no JSON can hold, such as 1e999 in a log, comes as null.
+    const placed = (step: number | null) => (typeof step === 'number' ? ` at step ${step.toLocaleString('en')}` : '');
     const items = runs.flatMap(({ data, colour }) =>
       data.notices.map(({ step, kind, message }) =>
-        element('li', {}, swatch(colour), element('b', {}, kind), ` at step ${step.toLocaleString('en')}: ${message}`),
+        element('li', {}, swatch(colour), element('b', {}, kind), `${placed(step)}: ${message}`),
       ),
     );
     const list = element('ul', { class: 'notices' }, ...items);
