@@ -114,10 +114,12 @@ describeWith({ command: 'chromium' }, 'the page of recap board', () => {
       dir,
       stepLine(101, { loss: 77 }),
       stepLine(102, { loss: 3.25 }),
-      line({ type: 'validation', step: 102, epoch: 2, loss: 4.5 }),
+      line({ type: 'validation', step: 102, epoch: 2, loss: 4.5, wordsPerCaption: 9.75 }),
     );
     await until('Loss', /highest 77 at step 101/);
     await until('Loss', /validation: lowest 4\.5 at step 102/);
+    // Nothing but the log knows of it.
+    await until('wordsPerCaption', /9\.75 at step 102/);
     const answered = page.waitForResponse((response) => new URL(response.url()).pathname === '/rows');
     await drag('Loss', 0.6, 0.8);
     await until('Loss', /highest .* at step [67]\d, last/);

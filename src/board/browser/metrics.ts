@@ -48,10 +48,15 @@ export function metricsOf(runs: readonly ShownRun[]): Metric[] {
   const [loss, ...rest] = found;
   const scores = [...validations].filter((name) => name.startsWith('scores.'));
   scores.sort((a, b) => rankOf(a) - rankOf(b));
-  const unknown = [...steps]
+  const ofSteps = [...steps]
     .filter((name) => !others.includes(name) && !name.startsWith('seconds.'))
-    .filter((name) => known.every(({ step }) => step !== name))
-    .map((name) => metric(name, '', name, null));
+    .filter((name) => known.every(({ step }) => step !== name));
+  const ofValidations = [...validations]
+    .filter((name) => !others.includes(name) && !name.startsWith('scores.'))
+    .filter((name) => known.every(({ validation }) => validation !== name));
+  const unknown = [...new Set([...ofSteps, ...ofValidations])].map((name) =>
+    metric(name, '', ofSteps.includes(name) ? name : null, ofValidations.includes(name) ? name : null),
+  );
   return [...(loss ? [loss] : []), ...scores.map(scoreMetric), ...rest, ...unknown];
 }
 
