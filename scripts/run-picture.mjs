@@ -1,10 +1,10 @@
-// Draws a terminal in which a run is under way as an SVG: the quick start, in tmux, looked at after its first validation.
+// Draws a terminal in which a run is under way as an SVG: in tmux, looked at after its second validation.
 //
-//   node scripts/run-picture.mjs > docs/run.svg
+//   node scripts/run-picture.mjs --config config/flickr8k-lstm.yaml > docs/run.svg
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -17,7 +17,8 @@ const margin = 16;
 const colours = { text: '#d6deeb', dim: '#7f8fa4', 32: '#8bd17c', 33: '#f5b041', 36: '#5ab0e6' };
 
 const main = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
-const config = fileURLToPath(new URL('../config/shapes.yaml', import.meta.url));
+/** Words of `recap train`, whose files are named from here. */
+const words = process.argv.slice(2).map((word) => (existsSync(word) ? resolve(word) : word));
 const server = `run-picture-${process.pid}`;
 const tmux = (...words) => execFileSync('tmux', ['-L', server, ...words], { encoding: 'utf8' });
 
@@ -25,12 +26,25 @@ const tmux = (...words) => execFileSync('tmux', ['-L', server, ...words], { enco
 async function screenOfRun() {
   const folder = mkdtempSync(join(tmpdir(), 'recap-picture-'));
   try {
-    const command = `cd ${folder} && exec env -u NO_COLOR -u CI node ${main} train --config ${config} --run runs/shapes`;
+    const command = [
+      'exec',
+      'env',
+      '-u',
+      'NO_COLOR',
+      '-u',
+      'CI',
+      'node',
+      main,
+      'train',
+      ...words,
+      '--run',
+      'runs/picture',
+    ];
     const size = ['-x', String(columns), '-y', String(rows)];
-    tmux('-u', '-f', '/dev/null', 'new-session', '-d', ...size, command);
+    tmux('-u', '-f', '/dev/null', 'new-session', '-d', '-c', folder, ...size, shellWords(command));
     for (;;) {
       const screen = tmux('capture-pane', '-p', '-e');
-      if (/after epoch 8.*(9|10|11)\/24 [^\n]*━/s.test(screen)) return screen.trimEnd();
+      if (/after epoch \d+.*after epoch \d+.*\d+\/\d+ [^\n]*━/s.test(screen)) return screen.trimEnd();
       await setTimeout(50);
     }
   } finally {
@@ -38,6 +52,11 @@ async function screenOfRun() {
     // The run is still writing its last checkpoint.
     rmSync(folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 250 });
   }
+}
+
+/** As a shell reads them. */
+function shellWords(list) {
+  return list.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
 }
 
 /** A row as pieces of one style each, by their columns. */

@@ -12,7 +12,7 @@ import { type Captions, captionInputs } from '../../../src/training/loop/caption
 import type { CaptioningCheckpoints } from '../../../src/training/loop/caption-models.js';
 import type { CaptioningOptions } from '../../../src/training/loop/input-captioner.js';
 import { startRun } from '../../../src/training/run/train.js';
-import { newestCheckpoint, smallConfig, temporaryFolder, writeData } from '../runs.js';
+import { newestCheckpoint, smallConfig, temporaryFolder, trainUntil, writeData } from '../runs.js';
 
 const attention = ['data.grid=true', 'model.attention=additive', 'model.attentionDim=10'];
 
@@ -24,8 +24,12 @@ let attentive: Checkpoint;
 beforeAll(async () => {
   data = await writeData({ captions: 40, valCaptions: 12 });
   runs = temporaryFolder();
-  const sets = ['train.epochs=12', 'checkpoint.everySteps=20'];
-  await startRun(smallConfig(data, sets), join(runs, 'plain'), {});
+  const sets = ['train.epochs=12', 'checkpoint.everySteps=1000'];
+  const dir = join(runs, 'plain');
+  // A stop writes its checkpoint, where one of a busy disk may be superseded.
+  await trainUntil({ afterStep: 60 }, dir, { config: smallConfig(data, sets) });
+  await trainUntil({ afterStep: 80 }, dir, { sets: [] });
+  await trainUntil(null, dir, { sets: [] });
   await startRun(smallConfig(data, [...sets, ...attention]), join(runs, 'attentive'), {});
   [plain, attentive] = [newestCheckpoint(join(runs, 'plain')), newestCheckpoint(join(runs, 'attentive'))];
   inputs = (await loadImages(smallConfig(data, attention).data, 'val', 'float32')).inputs;
