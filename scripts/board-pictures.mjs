@@ -1,4 +1,4 @@
-// Makes README's pictures of `recap board` from runs: light, dark, and on a phone.
+// Makes README's pictures of `recap board` from runs: light, dark, on a phone, and the captions of the first.
 //
 //   npm run build
 //   node scripts/board-pictures.mjs runs/a runs/b
@@ -20,22 +20,33 @@ const largest = 150_000;
 const pictures = [
   { name: 'light', width: 1200, height: 1040, colorScheme: 'light' },
   { name: 'dark', width: 1200, height: 1040, colorScheme: 'dark' },
+  {
+    name: 'captions',
+    width: 1200,
+    height: 760,
+    colorScheme: 'light',
+    from: 'Captions of validation images',
+    of: 'first',
+  },
   { name: 'phone', width: 390, height: 844, colorScheme: 'light', from: 'Curves' },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'recap-board-'));
-const report = join(folder, 'report.html');
-execFileSync(process.execPath, [`${root}dist/src/cli/main.js`, 'board', ...runs, '--out', report]);
+/** Of all runs, and of the first one, whose captions are shown. */
+const reports = { all: reportOf('all', runs), first: reportOf('first', runs.slice(0, 1)) };
 const executablePath = execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim();
 const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'];
 const browser = await chromium.launch({ executablePath, args, timeout: 120_000 });
 try {
-  for (const { name, width, height, colorScheme, from = 'recap board' } of pictures) {
+  for (const { name, width, height, colorScheme, from = 'recap board', of = 'all' } of pictures) {
     const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-    await page.goto(pathToFileURL(report).href);
+    await page.goto(pathToFileURL(reports[of]).href);
     await page.locator('.u-over').first().waitFor();
     await page.getByRole('heading', { name: from }).evaluate((heading) => heading.scrollIntoView());
+    await page.evaluate(
+      'Promise.all([...document.images].map((image) => { image.loading = "eager"; return image.decode(); }))',
+    );
     // A frame after the last curve is drawn.
     await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))');
     const file = `${root}docs/board-${name}.webp`;
@@ -50,4 +61,10 @@ try {
 } finally {
   await browser.close();
   rmSync(folder, { recursive: true, force: true });
+}
+
+function reportOf(name, shown) {
+  const report = join(folder, `${name}.html`);
+  execFileSync(process.execPath, [`${root}dist/src/cli/main.js`, 'board', ...shown, '--out', report]);
+  return report;
 }

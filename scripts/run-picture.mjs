@@ -2,9 +2,7 @@
 //
 //   node scripts/run-picture.mjs --config config/flickr8k-lstm.yaml > docs/run.svg
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -17,31 +15,20 @@ const margin = 16;
 const colours = { text: '#d6deeb', dim: '#7f8fa4', 32: '#8bd17c', 33: '#f5b041', 36: '#5ab0e6' };
 
 const main = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
-/** Words of `recap train`, whose files are named from here. */
-const words = process.argv.slice(2).map((word) => (existsSync(word) ? resolve(word) : word));
+/** Of `recap train`. */
+const words = process.argv.slice(2);
+/** Made for the picture, and deleted. */
+const run = 'runs/picture';
 const server = `run-picture-${process.pid}`;
 const tmux = (...words) => execFileSync('tmux', ['-L', server, ...words], { encoding: 'utf8' });
 
 /** The screen with its styles, once the run has validated and gone on. */
 async function screenOfRun() {
-  const folder = mkdtempSync(join(tmpdir(), 'recap-picture-'));
+  if (existsSync(run)) throw new Error(`${run} is there already.`);
   try {
-    const command = [
-      'exec',
-      'env',
-      '-u',
-      'NO_COLOR',
-      '-u',
-      'CI',
-      'node',
-      main,
-      'train',
-      ...words,
-      '--run',
-      'runs/picture',
-    ];
+    const command = `exec env -u NO_COLOR -u CI ${shellWords(['node', main, 'train', ...words, '--run', run])}`;
     const size = ['-x', String(columns), '-y', String(rows)];
-    tmux('-u', '-f', '/dev/null', 'new-session', '-d', '-c', folder, ...size, shellWords(command));
+    tmux('-u', '-f', '/dev/null', 'new-session', '-d', '-c', process.cwd(), ...size, command);
     for (;;) {
       const screen = tmux('capture-pane', '-p', '-e');
       if (/after epoch \d+.*after epoch \d+.*\d+\/\d+ [^\n]*━/s.test(screen)) return screen.trimEnd();
@@ -50,7 +37,7 @@ async function screenOfRun() {
   } finally {
     tmux('kill-server');
     // The run is still writing its last checkpoint.
-    rmSync(folder, { recursive: true, force: true, maxRetries: 40, retryDelay: 250 });
+    rmSync(run, { recursive: true, force: true, maxRetries: 40, retryDelay: 250 });
   }
 }
 
