@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const columns = 100;
-const rows = 30;
+const rows = 32;
 const font = 13;
 const columnWidth = 7.83;
 const rowHeight = 18;
