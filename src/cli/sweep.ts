@@ -64,13 +64,17 @@ async function run({ config, set, grid, alone, seeds, out, quiet, json }: Argume
     screen.warn(`${signal}: finishing this step and writing a checkpoint. Again to stop at once.`);
     return isTraining;
   });
-  const results = await sweep(runs, {
+  const done = sweep(runs, {
     signal: stop,
     ...report,
     starting: (run) => {
       isTraining = true;
       report.starting(run);
     },
+  });
+  const results = await done.catch((error: unknown) => {
+    report.failed(error);
+    throw error;
   });
   report.allEnded(results, stop.aborted);
   if (stop.aborted) process.exitCode = exitCodeOf(stop.reason);

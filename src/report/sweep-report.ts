@@ -15,6 +15,8 @@ export interface SweepReport {
   readonly ended: (result: SweepResult) => void;
   /** @param results of the runs that are done */
   allEnded(results: readonly SweepResult[], stopped: boolean): void;
+  /** Before the error is printed and ends the process. */
+  failed(error: unknown): void;
 }
 
 /** Each run is watched as by `recap train`, but of what it says on the way only warnings stay. */
@@ -36,6 +38,7 @@ export function sweepOnScreen(screen: Screen, runs: readonly SweepRun[]): SweepR
       warning: (...told) => watched.warning(...told),
       note: (...told) => watched.note(...told),
     },
+    failed: () => screen.endLive(),
     ended: (result) => {
       screen.endLive();
       screen.print(sentence(`${title(result.run)}: ${resultWords(result)}`));
@@ -63,6 +66,7 @@ export function sweepAsJson(screen: Screen, runs: readonly SweepRun[]): SweepRep
       warning: (message) => report.warning(message),
       note: (message) => report.note(message),
     },
+    failed: (error) => report.failed(error),
     ended: (result) => report.print({ type: 'runEnd', ...resultRecord(result) }),
     allEnded: (results, stopped) =>
       report.print({

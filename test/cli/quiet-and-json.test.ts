@@ -1,5 +1,5 @@
 /** `--quiet` and `--json`: what is left of the output for scripts and programs. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configToYaml } from '../../src/config/load.js';
@@ -108,6 +108,13 @@ describe('The checks and the sweep', () => {
     expect(marks.map(({ type }) => type)).toEqual(['start', 'run', 'runEnd', 'run', 'runEnd', 'end']);
     expect(marks[3]).toMatchObject({ settings: ['train.lrDecay=0.8'] });
     expect(marks.at(-1)).toMatchObject({ outcome: 'finished', runs: [{ step: 8 }, { step: 8, failure: null }] });
+    // A folder that is another's ends it.
+    const out = join(folder, 'torn');
+    mkdirSync(out);
+    writeFileSync(join(out, 'train.lrDecay-0.8-seed-231'), '');
+    const torn = recap(['sweep', '--config', config, '--grid', 'train.lrDecay=0.9,0.8', '--out', out, '--json']);
+    expect(torn.status).toBe(2);
+    expect(recordsOf(torn.stdout).at(-1)).toMatchObject({ type: 'end', outcome: 'failed' });
     const { stdout, stderr } = recap([...words, '--quiet']);
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^\| settings \|[^\n]*\n(\|[^\n]*\n){3}$/);
