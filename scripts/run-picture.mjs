@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { shellWord } from '../dist/src/shell-word.js';
 
 const columns = 100;
 const rows = 32;
@@ -26,7 +27,7 @@ const tmux = (...words) => execFileSync('tmux', ['-L', server, ...words], { enco
 async function screenOfRun() {
   if (existsSync(run)) throw new Error(`${run} is there already.`);
   try {
-    const command = `exec env -u NO_COLOR -u CI ${shellWords(['node', main, 'train', ...words, '--run', run])}`;
+    const command = `exec env -u NO_COLOR -u CI ${['node', main, 'train', ...words, '--run', run].map((word) => shellWord(word)).join(' ')}`;
     const size = ['-x', String(columns), '-y', String(rows)];
     tmux('-u', '-f', '/dev/null', 'new-session', '-d', '-c', process.cwd(), ...size, command);
     for (;;) {
@@ -39,11 +40,6 @@ async function screenOfRun() {
     // The run is still writing its last checkpoint.
     rmSync(run, { recursive: true, force: true, maxRetries: 40, retryDelay: 250 });
   }
-}
-
-/** As a shell reads them. */
-function shellWords(list) {
-  return list.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
 }
 
 /** A row as pieces of one style each, by their columns. */

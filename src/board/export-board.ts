@@ -1,6 +1,7 @@
 /** Runs as one file that needs neither recap nor a network. */
+
+import { bytesWords } from '../amounts.js';
 import { UserError } from '../errors.js';
-import { bytesWords } from '../report/amounts.js';
 import { version } from '../version.js';
 import type { BoardData, RunData } from './board-data.js';
 import type { NamedRun } from './named-runs.js';

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseDocument } from 'yaml';
-import { otherLocks } from '../files/lock-file.js';
+import { holderOf } from '../files/lock-holder.js';
 import { shellWord } from '../shell-word.js';
 import type { Commands, Evaluation, NewRows, RunData, Table } from './board-data.js';
 import { readEvaluation } from './evaluation.js';
@@ -119,8 +119,7 @@ function stampOf(path: string): string {
 /** Whether a process works on the run. */
 export function isHeld(dir: string): boolean {
   try {
-    // Of a machine that cannot be seen from here it is not known.
-    return otherLocks(dir, '').some(({ holds, isAlive }) => holds && isAlive !== false);
+    return holderOf(dir) === 'alive';
   } catch {
     return false;
   }

@@ -1,13 +1,13 @@
 /** `recap bench`: captions a second of the real training loop. */
 import { Writable } from 'node:stream';
 import type { CommandModule } from 'yargs';
+import { plural } from '../amounts.js';
 import { parseConfigText, resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { type Dataset, loadDataset } from '../data/dataset.js';
 import { fullLength, syntheticDataset } from '../data/synthetic.js';
 import { UserError } from '../errors.js';
 import { usableThreads } from '../files/container-limits.js';
-import { plural } from '../report/amounts.js';
 import { RunReport } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import type { Precision } from '../tensor/matrix.js';

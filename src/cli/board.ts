@@ -1,12 +1,12 @@
 /** `recap board`: curves, samples and configs of runs on a page, live or as one file. */
 import { resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
+import { bytesWords, plural } from '../amounts.js';
 import { BoardServer } from '../board/board-server.js';
 import { exportBoard } from '../board/export-board.js';
 import { type NamedRun, namedRuns } from '../board/named-runs.js';
 import { UserError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
-import { bytesWords, plural } from '../report/amounts.js';
 import { Screen } from '../report/screen.js';
 import { reportError } from './errors.js';
 import { aborted, listeningOptions, portNumber, warnOfOthers } from './listening-options.js';

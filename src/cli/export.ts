@@ -1,5 +1,6 @@
 /** `recap export`: writes a trained captioner as ONNX, or as a page that needs no server. */
 import type { CommandModule } from 'yargs';
+import { bytesWords } from '../amounts.js';
 import { UserError } from '../errors.js';
 import { type ExportedPart, exportCaptioner } from '../export/export-captioner.js';
 import { exportPhotoCaptioner } from '../export/export-photo-captioner.js';
@@ -104,7 +105,7 @@ async function writeOnnx(
 function writeWebPage(dir: string, checkpoints: readonly Checkpoint[], words: Arguments, screen: Screen): void {
   const files = exportWebPage(dir, checkpoints, { moved: movedFiles(words) });
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  screen.print(`written  ${dir}: ${files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
+  screen.print(`written  ${dir}: ${files.length} files, ${bytesWords(bytes)}`);
   screen.print('Any file server serves it, such as');
   screen.print(`  python3 -m http.server --directory ${shellWord(dir)} 8000`);
 }

@@ -2,11 +2,11 @@
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CommandModule } from 'yargs';
+import { duration } from '../amounts.js';
 import { extractFeatures } from '../data/extract-features.js';
 import { UserError } from '../errors.js';
 import { describeNetwork, type Extractor, openBuiltIn, openNetwork } from '../features/extractor.js';
 import { type PresetName, presetNames } from '../features/presets.js';
-import { duration } from '../report/amounts.js';
 import { Screen } from '../report/screen.js';
 import { shellWord } from '../shell-word.js';
 import { quietOption } from './options.js';

@@ -1,4 +1,5 @@
 /** A set's scores as a JSON record and as lines to read. */
+import { count } from '../amounts.js';
 import { type CaptionScores, fromBestToWorst, type ImageScores, type Scores, scoreNames } from './score-captions.js';
 
 /** coco-caption prints these too, by Java programs. */
@@ -59,8 +60,4 @@ function imageLine({ image, file, caption, scores }: ImageScores): string {
   const text = `${file ?? `image ${image}`}  ${caption.trim()}`;
   // What a terminal would take for a command is not printed.
   return `  ${scores.CIDEr.toFixed(3)}  ${text.replace(/\p{C}/gu, '?')}`;
-}
-
-function count(number: number): string {
-  return number.toLocaleString('en');
 }

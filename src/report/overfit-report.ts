@@ -1,6 +1,7 @@
 /** The sanity run, told to people on a screen or to programs as JSON. */
+
+import { plural } from '../amounts.js';
 import type { OverfitOptions, OverfitOutcome } from '../training/checks/overfit.js';
-import { plural } from './amounts.js';
 import { captionLines } from './caption-lines.js';
 import { trainerRecord } from './json-report.js';
 import type { Screen } from './screen.js';

@@ -1,6 +1,7 @@
 /** What of runs is deleted, or would be. */
+
+import { bytesWords } from '../amounts.js';
 import type { Pruning } from '../training/run/prune.js';
-import { bytesWords } from './amounts.js';
 
 /** A line for each file of a run, or one for the whole run. */
 export function pruningLines(pruning: Pruning): string[] {

@@ -1,6 +1,7 @@
 /** Runs on the disk, a line each. */
+
+import { ageWords, bytesWords } from '../amounts.js';
 import type { RunSummary } from '../training/run/run-summary.js';
-import { ageWords, bytesWords } from './amounts.js';
 import { tableLines } from './text-table.js';
 
 /** @param now milliseconds since 1970 */

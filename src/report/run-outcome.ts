@@ -1,7 +1,8 @@
 /** What a run says at its end: how it ended, and the command that comes next. */
+
+import { duration } from '../amounts.js';
 import { shellWord } from '../shell-word.js';
 import type { BestValidation, TrainOutcome } from '../training/run/train.js';
-import { duration } from './amounts.js';
 
 /**
  * Only what is really on the disk is named.

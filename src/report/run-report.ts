@@ -1,10 +1,11 @@
 /** A run as a person watches it: what it is, how far it has come, what it writes. */
+
+import { count } from '../amounts.js';
 import type { Trainer } from '../training/loop/trainer.js';
 import type { TrainingStep } from '../training/loop/training-steps.js';
 import type { SampleCaption, Validation } from '../training/loop/validation.js';
 import type { HealthNotice } from '../training/run/health-rules.js';
 import type { TrainOutcome } from '../training/run/train.js';
-import { count } from './amounts.js';
 import { captionLines } from './caption-lines.js';
 import { outcomeLines } from './run-outcome.js';
 import { RunningFigures } from './running-figures.js';

@@ -1,4 +1,6 @@
 /** One run in full, for people and for programs. */
+
+import { ageWords, bytesWords, count, duration } from '../amounts.js';
 import { differences } from '../config/differences.js';
 import { configOf } from '../config/load.js';
 import { shellWord } from '../shell-word.js';
@@ -7,7 +9,6 @@ import type { CheckpointState } from '../training/checkpoints/checkpoint-state.j
 import { builtInFamily } from '../training/loop/built-in-families.js';
 import { fixedKeys } from '../training/run/resumption.js';
 import type { RunDetails } from '../training/run/run-details.js';
-import { ageWords, bytesWords, count, duration } from './amounts.js';
 import { captionLines } from './caption-lines.js';
 import { settingWords } from './config-comparison.js';
 import { runRecord, stepWords } from './run-list.js';

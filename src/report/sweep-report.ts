@@ -1,7 +1,8 @@
 /** A sweep, told to people on a screen or to programs as JSON. */
+
+import { duration } from '../amounts.js';
 import type { RunEvents } from '../training/run/run-events.js';
 import type { SweepResult, SweepRun } from '../training/run/sweep.js';
-import { duration } from './amounts.js';
 import { JsonReport } from './json-report.js';
 import { bestWords } from './run-outcome.js';
 import { RunReport } from './run-report.js';

@@ -1,11 +1,12 @@
 /** What will run, said before it does: data, model, engine, training, each a line with what is to be known of it below. */
+
+import { count, plural } from '../amounts.js';
 import type { Config } from '../config/schema.js';
 import type { EngineDescription } from '../engine/engine.js';
 import { type Dimensions, parameterCount } from '../tensor/model-spec.js';
 import type { SplitReferences } from '../training/loop/references.js';
 import type { Trainer } from '../training/loop/trainer.js';
 import { leastRows } from '../training/parallel/sharding.js';
-import { count, plural } from './amounts.js';
 import { type Labelled, labelled } from './text.js';
 
 /** What a trainer is made of, one line a part. */

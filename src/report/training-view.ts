@@ -1,6 +1,7 @@
 /** A run under way, in one to four lines as the terminal has room for them. */
+
+import { bytesWords, count, duration, percent, plural } from '../amounts.js';
 import type { TrainingStep } from '../training/loop/training-steps.js';
-import { bytesWords, count, duration, percent, plural } from './amounts.js';
 import { bar, sparkline } from './bar.js';
 import type { RunningFigures } from './running-figures.js';
 import { columnsOf, type Line, padded, styled } from './text.js';

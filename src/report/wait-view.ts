@@ -1,5 +1,5 @@
 /** A wait as a bar, as far as it is known how long it is. */
-import { count, duration, percent } from './amounts.js';
+import { count, duration, percent } from '../amounts.js';
 import { bar, ellipsis } from './bar.js';
 import { columnsOf, cut, type Line } from './text.js';
 import { timeLeft } from './time-left.js';

@@ -1,4 +1,5 @@
 /** Completion in zsh: sourced after compinit, or as the file _recap in a folder of fpath. */
+import { shellWord } from '../../shell-word.js';
 import type { CompletedCommand, CompletedOption, Taken, Vocabulary } from './vocabulary.js';
 
 export function zshCompletion({ commands, settings }: Vocabulary): string {
@@ -48,7 +49,7 @@ _recap() {
   case $state in
     command)
       commands=(
-${commands.map(({ name, describe }) => `        ${quoted(`${name}:${describe}`)}`).join('\n')}
+${commands.map(({ name, describe }) => `        ${shellWord(`${name}:${describe}`, 'linux')}`).join('\n')}
       )
       _describe command commands
       ;;
@@ -70,7 +71,7 @@ fi
 
 function caseOf({ name, options, takes }: CompletedCommand): string {
   const specs = [...options.map(optionSpec), ...(takes === null ? [] : [`*:argument:${actionOf(takes)}`])];
-  return `        ${name})\n          _arguments ${specs.map(quoted).join(' ')}\n          ;;`;
+  return `        ${name})\n          _arguments ${specs.map((spec) => shellWord(spec, 'linux')).join(' ')}\n          ;;`;
 }
 
 function optionSpec({ name, describe, takes, mayRepeat }: CompletedOption): string {
@@ -94,7 +95,3 @@ const actions = {
   // Nothing to offer.
   text: ' ',
 } as const satisfies Record<Extract<Taken, string>, string>;
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}

@@ -2,6 +2,7 @@
  * What a run notices of its own health. Since the rules read the log's records alone, they say of a run that goes on, or
  * of a log that is read again, what they said of the run itself.
  */
+import { bytesWords } from '../../amounts.js';
 import { fasterThan } from '../loop/faster-engine.js';
 import type { Trainer } from '../loop/trainer.js';
 import {
@@ -61,7 +62,7 @@ export class Health {
   disk(free: number, needed: number): HealthNotice[] {
     if (free >= needed) return [];
     const message =
-      `The disk fills: ${megabytes(free)} are free and the checkpoints to come need ${megabytes(needed)}. Make room, or ` +
+      `The disk fills: ${bytesWords(free)} are free and the checkpoints to come need ${bytesWords(needed)}. Make room, or ` +
       'go on with a smaller checkpoint.keep.';
     return this.untold([{ kind: 'disk', message }]);
   }
@@ -81,8 +82,4 @@ export class Health {
       return true;
     });
   }
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`;
 }

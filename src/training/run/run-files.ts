@@ -19,8 +19,11 @@ export function filesOf(dir: string) {
   };
 }
 
+/** In a run's folder: small pictures of captioned images, and TensorBoard's event files. */
+export const imagesFolder = 'images';
+export const tensorboardFolder = 'tensorboard';
 /** The folders in a run's folder. */
-export const runSubfolders = ['checkpoints', 'images', 'tensorboard'] as const;
+export const runSubfolders = ['checkpoints', imagesFolder, tensorboardFolder] as const;
 
 const checkpointFile = /^checkpoints[\\/](best|step-\d+)\.safetensors$/;
 const otherFile =

@@ -7,9 +7,8 @@ import { thumbnailOf } from '../../features/decoding.js';
 import { photoFile } from '../../features/photo-files.js';
 import { removeLeftovers, writeFileAtomically } from '../../files/atomic-file.js';
 import { isFolder } from '../../files/make-folder.js';
+import { imagesFolder } from './run-files.js';
 
-/** In the run's folder. */
-export const imagesFolder = 'images';
 /** Pixels of the longer side, at most. */
 const longest = 320;
 

@@ -4,10 +4,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { AppendingFile, type AppendingFileOptions } from '../../../files/appending-file.js';
 import { tfRecord } from '../../../files/tf-record.js';
+import { tensorboardFolder } from '../run-files.js';
 import { versionEvent } from './events.js';
-
-/** In the run's folder. */
-export const tensorboardFolder = 'tensorboard';
 
 export class EventFile {
   private readonly file: AppendingFile;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ageWords, bytesWords } from '../../src/report/amounts.js';
-import { tableLines } from '../../src/report/text-table.js';
+import { ageWords, bytesWords } from '../src/amounts.js';
+import { tableLines } from '../src/report/text-table.js';
 
 describe('amounts', () => {
   it.each([
