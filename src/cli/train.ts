@@ -7,11 +7,13 @@ import { outcomeLines } from '../report/run-outcome.js';
 import { RunReport } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import type { TrainReport } from '../report/train-report.js';
+import type { Ranks } from '../training/parallel/ranks.js';
 import { defaultRunFolders } from '../training/run/run-folder.js';
 import { resumeRun, startOrResumeRun, startRun, type TrainOptions, type TrainOutcome } from '../training/run/train.js';
 import { printFinalCaptions } from './final-captions.js';
 import { configOption, jsonOption, quietOption, setOption } from './options.js';
 import { outliveOutput } from './output.js';
+import { withRanks } from './ranks.js';
 import { exitCodeOf, watchSignals } from './signals.js';
 
 interface Arguments {
@@ -71,8 +73,16 @@ function action({ config, set, run, resume }: Arguments): (options: TrainOptions
 }
 
 async function train(words: Arguments): Promise<void> {
-  const act = action(words);
+  const { config, set } = words;
+  const configOf = () => {
+    action(words);
+    return config === undefined ? null : resolveConfig(config, set);
+  };
   outliveOutput();
+  await withRanks(configOf, (ranks) => trainAsFirst(words, ranks));
+}
+
+async function trainAsFirst(words: Arguments, ranks: Ranks | undefined): Promise<void> {
   const screen = new Screen({ quiet: words.quiet || words.json });
   const report: TrainReport = words.json ? new JsonReport(screen) : new RunReport(screen);
   const stop = watchSignals((signal) => {
@@ -84,7 +94,8 @@ async function train(words: Arguments): Promise<void> {
     return report.hasStarted;
   });
   try {
-    const outcome = await act({
+    const outcome = await action(words)({
+      ranks,
       events: report,
       signal: stop,
       finished: screen.isQuiet ? undefined : (trainer) => printFinalCaptions(trainer, screen),

@@ -182,10 +182,14 @@ export const train = section({
   workers: integerOr('auto', 1, 1024).default('auto'),
   /** Parts of a minibatch; auto is the number of workers when the run is created. */
   shards: integerOr('auto', 1, 1024).default('auto'),
+  /** How gradients of several MPI processes are added: in the order of the shards, or in MPI's. */
+  reduction: oneOf('ordered', 'fast').default('ordered'),
   /** What to do when a loss or gradient is not finite. */
   onNonFinite: oneOf('stop', 'skip').default('stop'),
   /** Seconds after which a worker's task counts as hung. */
   taskSeconds: integer(1, 86400).default(300),
+  /** Seconds without a sign of life after which an MPI process counts as lost. */
+  rankSeconds: integer(1, 86400).default(60),
 }).transform((train) => {
   // So that a resolved config says what is computed.
   const isRead = train.schedule.name === 'exponential';

@@ -9,6 +9,11 @@ export function usableThreads(): number {
   return Math.max(1, Math.min(availableParallelism(), Math.ceil(share)));
 }
 
+/** The processors that this process is bound to, such as "0-7", as Linux lists them; '' elsewhere. */
+export function processorList(): string {
+  return /^Cpus_allowed_list:\s*(.*)$/m.exec(readOrEmpty('/proc/self/status'))?.[1] ?? '';
+}
+
 /** Bytes of memory. */
 export function usableMemory(): number {
   // 0, or more than there is, where nothing limits it.

@@ -74,7 +74,17 @@ function outcomeWord({ stopped, alreadyComplete, stoppedEarly }: TrainOutcome): 
 }
 
 /** What will run. */
-export function trainerRecord({ config, dataset, model, engine, workers, shards, stepsPerEpoch, lastStep }: Trainer) {
+export function trainerRecord({
+  config,
+  dataset,
+  model,
+  engine,
+  workers,
+  shards,
+  ranks,
+  stepsPerEpoch,
+  lastStep,
+}: Trainer) {
   const { train, val, vocabulary } = dataset;
   const { title, dimensions } = model.spec;
   const { epochs, batchSize, seed, optimizer } = config.train;
@@ -92,6 +102,7 @@ export function trainerRecord({ config, dataset, model, engine, workers, shards,
     engine: { name, precision, detail },
     workers,
     shards,
+    ranks: ranks?.size ?? 1,
     epochs,
     stepsPerEpoch,
     lastStep,

@@ -6,6 +6,7 @@ import type { EngineDescription } from '../engine/engine.js';
 import { type Dimensions, parameterCount } from '../tensor/model-spec.js';
 import type { SplitReferences } from '../training/loop/references.js';
 import type { Trainer } from '../training/loop/trainer.js';
+import type { Ranks } from '../training/parallel/ranks.js';
 import { leastRows } from '../training/parallel/sharding.js';
 import { type Labelled, labelled } from './text.js';
 
@@ -18,6 +19,7 @@ export function trainerLines({
   engine,
   workers,
   shards,
+  ranks,
   stepsPerEpoch,
   references,
   trainingReferences,
@@ -44,6 +46,7 @@ export function trainerLines({
     ...(shards > 1 && Math.min(batchSize, train.count) / shards < leastRows
       ? [more(`fewer than ${leastRows} captions a shard; fewer train.shards would be faster`)]
       : []),
+    ...(ranks ? rankLines(config, ranks) : []),
     ...recipeLines(config.train),
     ...(trainingReferences ? selfCriticalLines(config.train.selfCritical, trainingReferences) : []),
     ...(references
@@ -114,4 +117,16 @@ export function engineLines({ engine, precision, detail, notes }: EngineDescript
 /** Below the line before it. */
 export function more(text: string): Labelled {
   return labelled('', text);
+}
+
+function rankLines({ train }: Config, ranks: Ranks): Labelled[] {
+  const machines = plural(ranks.hosts, 'machine');
+  return [
+    labelled('ranks', `${ranks.size} processes of ${ranks.implementation} on ${machines}`),
+    more(
+      train.reduction === 'ordered'
+        ? 'gradients are added in the order of the shards: the same bits for any number of ranks and workers'
+        : 'gradients are added in the order of MPI (train.reduction: fast): other ranks or workers give other last digits',
+    ),
+  ];
 }

@@ -1,10 +1,8 @@
 /** Notices a loss or gradient that is not finite before it reaches the parameters, and finds where it came from. */
 import { batchOfRow } from '../../data/batches.js';
-import type { SharedMemory } from '../../engine/engine.js';
-import { trainedView } from '../../engine/shared-memory.js';
 import { TrainingError } from '../../errors.js';
-import { namedViews } from '../../tensor/layout.js';
 import type { Coordinator, GradientSums } from '../parallel/coordinator.js';
+import { roundingOf } from '../parallel/non-finite-parameters.js';
 import type { MicroStep } from './caption-source.js';
 
 /** A step whose loss or gradient is not finite; nothing was updated. */
@@ -37,26 +35,13 @@ export async function nonFiniteOf(
   const bound = round(sums.largestGradient * memory.shards);
   if (Number.isFinite(sums.loss) && Number.isFinite(round(bound * bound))) return null;
 
-  const places = nonFiniteParameters(coordinator);
+  const places = await coordinator.nonFiniteParameters();
   const what = Number.isFinite(sums.loss) ? 'the gradient is not finite' : `the loss is ${sums.loss}`;
   const where = places.length > 0 ? ` (${places.join(', ')})` : '';
   const { title, numbers } = captions;
   const culprits = await nonFiniteRows(coordinator, captions);
   const whose = culprits.length > 0 ? `, in ${title} ${culprits.join(', ')}` : `, among ${title} ${some(numbers)}`;
   return what + where + whose;
-}
-
-function nonFiniteParameters({ memory }: Coordinator): string[] {
-  const round = roundingOf(memory);
-  const slots = memory.slots.map((offset) => namedViews(trainedView(memory, offset), memory.layout));
-  return Object.keys(slots[0]!).filter((name) =>
-    slots.some((views) => !views[name]!.every((value) => Number.isFinite(round(value * value)))),
-  );
-}
-
-/** To what the engine's numbers can hold. */
-function roundingOf({ precision }: SharedMemory): (value: number) => number {
-  return precision === 'float32' ? Math.fround : (value) => value;
 }
 
 async function nonFiniteRows(coordinator: Coordinator, { batch, numbers }: MicroStep): Promise<number[]> {

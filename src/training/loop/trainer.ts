@@ -23,6 +23,7 @@ import type { TrainingState } from '../checkpoints/checkpoint-writer.js';
 import { Coordinator, type CoordinatorOptions } from '../parallel/coordinator.js';
 import { memoryPlan } from '../parallel/memory-plan.js';
 import { type Model, modelOf } from '../parallel/model.js';
+import type { Ranks } from '../parallel/ranks.js';
 import { shardsFor, shardsWithin } from '../parallel/sharding.js';
 import { trueCaptions } from './caption-source.js';
 import { fasterEngine, timeStep } from './faster-engine.js';
@@ -51,6 +52,8 @@ export interface TrainerOptions {
   readonly checkpoint?: Checkpoint | undefined;
   /** The entry file of the workers; tests hand in one that fails on purpose. */
   readonly workerFile?: string | undefined;
+  /** The processes of the run, where an MPI launcher has started several. */
+  readonly ranks?: Ranks | undefined;
 }
 
 /** A captioner with its data, ready to train. */
@@ -64,8 +67,11 @@ export interface Trainer {
   /** SHA-256 of the file of word vectors; null where the model begins without. */
   readonly wordVectorsChecksum: string | null;
   readonly engine: ChosenEngine;
+  /** Of all processes together. */
   readonly workers: number;
   readonly shards: number;
+  /** The processes of the run; null where it is one. */
+  readonly ranks: Ranks | null;
   readonly coordinator: Coordinator;
   readonly settings: TrainingSettings;
   readonly stepsPerEpoch: number;
@@ -82,14 +88,18 @@ export interface Trainer {
  * @throws UserError for anything in config or data that does not fit
  */
 export async function createTrainer(config: Config, options: TrainerOptions = {}): Promise<Trainer> {
-  const { checkpoint } = options;
+  const { checkpoint, ranks } = options;
   const recorded = checkpoint?.state.engineChoice as EngineChoice | undefined;
   const engines = await engineCandidates(config.engine, recorded);
   const loading = (done?: number, of?: number) => options.preparing?.('loading the data', done, of);
   const load = options.load ?? ((precision) => loadDataset(config.data, precision, config.train.seed, loading));
-  // All candidates compute in the same precision.
   loading();
-  const dataset = await load(precisionOf(engines[0]!.choice));
+  // All candidates compute in the same precision.
+  const precision = precisionOf(engines[0]!.choice);
+  ranks?.watch(config.train.rankSeconds);
+  await ranks?.load({ config, precision });
+  const dataset = await load(precision);
+  await ranks?.loaded(dataset.checksum, config.data.dir);
   if (dataset.train.count === 0) throw new UserError('The training split has no captions.');
   if (checkpoint && checkpoint.state.dataChecksum !== dataset.checksum) {
     throw new UserError(
@@ -99,7 +109,8 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   }
 
   const references = scoresCaptions(config) && dataset.val.count > 0 ? validationReferences(config, dataset) : null;
-  const workers = config.train.workers === 'auto' ? usableThreads() : config.train.workers;
+  const workers = workersOf(config, ranks);
+  const allWorkers = workers.reduce((sum, each) => sum + each, 0);
   const trainingReferences = isSelfCritical(config) ? referencesOfTraining(config, dataset) : null;
   const referencesChecksums = {
     validation: goneOnWith(references, checkpoint?.state.referencesChecksums.validation),
@@ -138,8 +149,9 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
       accumulates: config.train.accumulate > 1,
     },
     batchSize: mostRowsOf(config, batchSize, dataset),
-    workers,
+    workers: workers[0]!,
     taskSeconds: config.train.taskSeconds,
+    reduction: config.train.reduction,
     onFault: options.onFault ?? (() => {}),
     file: options.workerFile,
   };
@@ -149,18 +161,23 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     // Libraries say themselves what memory they need, and what they read of the environment must be set before.
     prepareProcess(choice);
     const bytesOf = (some: number) => plannedBytes(memoryPlan({ ...parallel, engine: choice, shards: some }));
-    const most = shardsFor(workers, batchSize);
+    const most = Math.max(ranks?.size ?? 1, shardsFor(allWorkers, batchSize));
     return { ...parallel, engine: choice, shards: shardsWithin(roomForSharedMemory(), most, bytesOf) };
   };
   if (engines.length > 1) options.preparing?.('timing a step on the GPU and on the processor');
   const engine = await fasterEngine(engines, (choice) => timeStep(optionsWith(choice), dataset.train));
   options.preparing?.('starting the workers');
-  const coordinator = new Coordinator(optionsWith(engine.choice));
-  const { shards } = coordinator.options;
+  const chosen = optionsWith(engine.choice);
+  const { shards } = chosen;
+  refuseIdleRanks(ranks, shards, batchSize);
+  const { updates, batchSize: mostRows } = parallel;
+  await ranks?.begin({ engine: engine.choice, recipe: model.recipe, updates, batchSize: mostRows, workers, shards });
+  const coordinator = new Coordinator({ ...chosen, ranks });
   try {
     const { inputs, imageIdxs } = dataset.train;
     const statistics = (input: string) => columnStatistics(inputs[input]!, imageIdxs);
     begin(coordinator, model, config, { vectors: wordVectors.vectors, statistics }, checkpoint);
+    await coordinator.hand();
   } catch (error) {
     await coordinator.close();
     throw error;
@@ -173,8 +190,9 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     modelNotes: wordVectors.notes,
     wordVectorsChecksum: wordVectors.checksum,
     engine,
-    workers,
+    workers: allWorkers,
     shards,
+    ranks: ranks ?? null,
     coordinator,
     settings: {
       sampler,
@@ -194,6 +212,22 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     trainingReferences,
     referencesChecksums,
   };
+}
+
+/** Workers of each process. */
+function workersOf({ train }: Config, ranks: Ranks | undefined): readonly number[] {
+  const { workers } = train;
+  if (!ranks) return [workers === 'auto' ? usableThreads() : workers];
+  return workers === 'auto' ? ranks.workers() : new Array<number>(ranks.size).fill(workers);
+}
+
+/** @throws UserError where there are more processes than shards to deal to them */
+function refuseIdleRanks(ranks: Ranks | undefined, shards: number, batchSize: number): void {
+  if (!ranks || shards >= ranks.size) return;
+  throw new UserError(
+    `train.shards is ${shards}, fewer than the ${ranks.size} ranks, some of which would have nothing to do. Start ` +
+      `at most ${shards} ranks, or set train.shards to ${ranks.size} or more (a minibatch has ${batchSize} captions).`,
+  );
 }
 
 /** Captions that a minibatch may have, of training or of validation: drawn with replacement, more than there are. */

@@ -1,52 +1,26 @@
 /**
  * The data-parallel step: a minibatch is dealt to shards, workers compute each shard's gradient sum, the sums are added
  * in shard order, divided once by the captions of the whole minibatch, and the optimiser updates the parameters in place.
+ *
+ * The coordinator runs in the first process of a run, or its only one, and asks all of them for their share.
  */
 import { type Batch, captionLengths } from '../../data/batches.js';
-import type { Dataset, SplitName } from '../../data/dataset.js';
+import type { SplitName } from '../../data/dataset.js';
 import type { GradientSource, ParameterValues, SharedMemory } from '../../engine/engine.js';
-import { type EngineChoice, prepareProcess } from '../../engine/select.js';
-import { allocateSharedMemory, updateChunk } from '../../engine/shared-memory.js';
+import { updateChunk } from '../../engine/shared-memory.js';
 import { TrainingError } from '../../errors.js';
-import { loadableModule, workerFile } from '../../files/worker-files.js';
-import { type DecodedCaption, type Decoding, hypothesesOf } from '../../model/decoding/decoding.js';
-import type { Draws } from '../../tensor/draws.js';
-import type { UpdateRule, UpdateStep } from '../../tensor/update-rules.js';
+import type { DecodedCaption, Decoding } from '../../model/decoding/decoding.js';
+import type { UpdateStep } from '../../tensor/update-rules.js';
+import { type Answer, type Command, type DrawAddress, errorOf } from './commands.js';
 import type { UpdatePass } from './journaled-update.js';
-import { memoryPlan } from './memory-plan.js';
-import type { Model } from './model.js';
-import { chunkRanges, dealRows } from './sharding.js';
-import { allocateBatch, writeBatch } from './shared-batch.js';
-import type { ModelSetup, TaskResult, WorkerSetup } from './tasks.js';
-import { WorkerPool } from './worker-pool.js';
+import type { Ranks } from './ranks.js';
+import { dealRows } from './sharding.js';
+import { type Doing, Share, type ShareOptions } from './share.js';
+import type { TaskResult } from './tasks.js';
 
-export interface CoordinatorOptions {
-  readonly engine: EngineChoice;
-  readonly model: Model;
-  readonly dataset: Pick<Dataset, SplitName>;
-  /** Models of the same vocabulary whose probabilities are averaged with this one's where images are captioned. */
-  readonly ensemble?: readonly Model[];
-  /** Null where nothing is trained, and images are captioned alone. */
-  readonly updates: UpdateArrays | null;
-  readonly batchSize: number;
-  readonly workers: number;
-  /** Parts of every minibatch; together with seed and engine this fixes the bits of the result. */
-  readonly shards: number;
-  readonly taskSeconds: number;
-  readonly onFault: (message: string) => void;
-  /** The entry file of the workers; tests hand in one that fails on purpose. */
-  readonly file?: string | undefined;
-}
-
-/** What training keeps beside the parameters. */
-export interface UpdateArrays {
-  readonly rule: UpdateRule;
-  /** Names of the parameters that weight decay applies to. */
-  readonly decayed: readonly string[];
-  /** Whether a moving average of the parameters is kept. */
-  readonly averages: boolean;
-  /** Whether a step has several micro-steps. */
-  readonly accumulates: boolean;
+export interface CoordinatorOptions extends Omit<ShareOptions, 'communicator'> {
+  /** The other processes of the run, which have begun their shares; none where it has one process. */
+  readonly ranks?: Ranks | undefined;
 }
 
 /** Euclidean norms of all trained parameters together. */
@@ -72,49 +46,30 @@ export interface GradientSums {
 export class UnfinishedUpdateError extends TrainingError {}
 
 export class Coordinator {
+  /** Of this process: all parameters, all gradients of its own shards, and all that is kept beside after `collect`. */
   readonly memory: SharedMemory;
   /** The parameters of each model of the ensemble. */
   readonly ensemble: readonly SharedMemory[];
   /** Told of every failure of a worker that was mended. */
   onFault: (message: string) => void;
-  private readonly setup: WorkerSetup;
-  private readonly pool: WorkerPool;
-  private readonly ranges: readonly { readonly from: number; readonly to: number }[];
+  private readonly share: Share;
+  private readonly squares: { readonly gradient: Float64Array; readonly parameters: Float64Array };
+  /** Other processes have updated what this one does not have. */
+  private isScattered = false;
 
   /** Allocates the shared memory, parameters all zero, and starts the workers. */
   constructor(readonly options: CoordinatorOptions) {
-    const { engine, model, dataset, workers, shards, updates, batchSize, ensemble = [] } = options;
-    prepareProcess(engine);
+    const { ranks, ...own } = options;
     this.onFault = options.onFault;
-    const rowsPerShard = Math.ceil(batchSize / shards);
-    const plan = memoryPlan(options);
-    const { layout } = plan;
-    this.memory = allocateSharedMemory(plan);
-    this.ranges = chunkRanges(layout.trainedLength, workers);
-    this.ensemble = ensemble.map((other) =>
-      allocateSharedMemory(memoryPlan({ ...options, model: other, updates: null, workers: 0 })),
-    );
-    const chunks = Math.ceil(layout.trainedLength / updateChunk);
-    const squares = () => new Float64Array(new SharedArrayBuffer(chunks * 8));
-    this.setup = {
-      engine,
-      ...setupOf(model, this.memory),
-      ensemble: ensemble.map((other, i) => setupOf(other, this.ensemble[i]!)),
-      inputs: { train: dataset.train.inputs, val: dataset.val.inputs },
-      batch: allocateBatch(batchSize, model.spec.dimensions.steps),
-      rowsPerShard,
-      progress: new Int32Array(new SharedArrayBuffer(workers * 4)),
-      squares: { gradient: squares(), parameters: squares() },
-      decayed: updates?.decayed ?? [],
-      disposed: new Int32Array(new SharedArrayBuffer(4)),
-    };
-    this.pool = new WorkerPool({
-      workers,
-      taskSeconds: options.taskSeconds,
-      file: options.file ?? workerFile('shard'),
-      setup: this.setup,
+    this.share = new Share({
+      ...own,
+      communicator: ranks?.communicator,
       onFault: (message) => this.onFault(message),
     });
+    this.memory = this.share.memory;
+    this.ensemble = this.share.ensemble;
+    const chunks = Math.ceil(this.memory.layout.trainedLength / updateChunk);
+    this.squares = { gradient: new Float64Array(chunks), parameters: new Float64Array(chunks) };
   }
 
   /**
@@ -122,13 +77,9 @@ export class Coordinator {
    *
    * @param address of the random numbers that the model uses while it is trained
    */
-  async gradients(batch: Batch, address: Omit<Draws, 'rows'>): Promise<GradientSums> {
+  async gradients(batch: Batch, address: DrawAddress): Promise<GradientSums> {
     const start = performance.now();
-    const { split, firstRow } = batch;
-    const draws = { ...address, firstRow };
-    const results = await Promise.all(
-      this.deal(batch).map((rows, shard) => this.pool.run({ kind: 'gradients', shard, split, rows, draws })),
-    );
+    const results = await this.results({ kind: 'gradients', batch, address });
     return {
       loss: sumOf(results),
       largestGradient: results.reduce((largest, { largestGradient: next }) => maximum(largest, next), 0),
@@ -142,16 +93,12 @@ export class Coordinator {
    *
    * @param probability of each word but a caption's first to be drawn
    */
-  async sampled(batch: Batch, address: Omit<Draws, 'rows'>, probability: number): Promise<Batch> {
-    const { split, firstRow, tokens } = batch;
-    const draws = { ...address, firstRow };
-    const dealt = this.deal(batch);
-    const results = await Promise.all(
-      dealt.map((rows, shard) => this.pool.run({ kind: 'sample', shard, split, rows, draws, probability })),
-    );
+  async sampled(batch: Batch, address: DrawAddress, probability: number): Promise<Batch> {
+    const { tokens } = batch;
+    const results = await this.results({ kind: 'sample', batch, address, probability });
     const T = tokens.steps;
     const inputs = tokens.inputs.slice();
-    dealt.forEach((rows, shard) => {
+    dealRows(captionLengths(tokens), this.options.shards).forEach((rows, shard) => {
       rows.forEach((row, i) => {
         inputs.set(results[shard]!.read.subarray(i * T, (i + 1) * T), row * T);
       });
@@ -161,13 +108,13 @@ export class Coordinator {
 
   /** Keeps the gradient sum of a micro-step, on top of what earlier ones of the step left if `source` says so. */
   async accumulate(source: GradientSource): Promise<void> {
-    await this.pass({ changes: 'accumulator', source });
+    await this.all({ kind: 'update', pass: { changes: 'accumulator', source } });
   }
 
   /** The norm of the gradient sum, not divided by anything. */
   async gradientNorm(source: GradientSource): Promise<number> {
-    await Promise.all(this.ranges.map(({ from, to }) => this.pool.run({ kind: 'measure', source, from, to })));
-    return normOf(this.setup.squares.gradient);
+    this.takeSquares(await this.all({ kind: 'measure', source }));
+    return normOf(this.squares.gradient);
   }
 
   /**
@@ -176,31 +123,20 @@ export class Coordinator {
    * @param averageKeep what of the moving average of the parameters is kept; null where there is none
    */
   async update(step: UpdateStep, source: GradientSource, averageKeep: number | null): Promise<UpdateNorms> {
-    await this.pass({ changes: 'parameters', source, step, averageKeep });
-    const { gradient, parameters } = this.setup.squares;
-    return { gradientSum: normOf(gradient), parameters: normOf(parameters) };
-  }
-
-  private async pass(pass: UpdatePass): Promise<void> {
-    this.setup.progress.fill(0);
+    const pass: UpdatePass = { changes: 'parameters', source, step, averageKeep };
+    this.isScattered = true;
     try {
-      await Promise.all(
-        this.ranges.map(({ from, to }, range) => this.pool.run({ kind: 'update', range, from, to, pass })),
-      );
+      this.takeSquares(await this.all({ kind: 'update', pass }));
     } catch (error) {
-      if (pass.changes === 'parameters') throw new UnfinishedUpdateError((error as Error).message);
-      throw error;
+      throw new UnfinishedUpdateError((error as Error).message);
     }
+    return { gradientSum: normOf(this.squares.gradient), parameters: normOf(this.squares.parameters) };
   }
 
   /** The summed loss of a minibatch. */
   async loss(batch: Batch, parameters: ParameterValues = 'live'): Promise<number> {
-    const { split } = batch;
-    return sumOf(
-      await Promise.all(
-        this.deal(batch).map((rows, shard) => this.pool.run({ kind: 'loss', shard, split, rows, parameters })),
-      ),
-    );
+    if (parameters === 'ema') await this.collect();
+    return sumOf(await this.results({ kind: 'loss', batch, parameters }));
   }
 
   /**
@@ -214,43 +150,66 @@ export class Coordinator {
     images: readonly number[],
     decoding: Decoding,
     parameters: ParameterValues = 'live',
-    doing: (done: number, of: number) => void = () => {},
+    doing: Doing = () => {},
   ): Promise<readonly (readonly DecodedCaption[])[]> {
-    const { shards } = this.options;
-    const atOnce = Math.floor(this.setup.rowsPerShard / hypothesesOf(decoding));
-    const size = Math.max(1, Math.min(atOnce, Math.ceil(images.length / shards)));
-    const parts = Array.from({ length: Math.ceil(images.length / size) }, (_, part) =>
-      images.slice(part * size, (part + 1) * size),
-    );
-    const found: (readonly (readonly DecodedCaption[])[])[] = [];
-    let taken = 0;
-    let done = 0;
-    const captionParts = async (shard: number) => {
-      while (taken < parts.length) {
-        const part = taken++;
-        const task = { kind: 'captions', split, shard, images: parts[part]!, decoding, parameters } as const;
-        found[part] = (await this.pool.run(task)).captions;
-        done += parts[part]!.length;
-        doing(done, images.length);
-      }
-    };
-    await Promise.all(Array.from({ length: shards }, (_, shard) => captionParts(shard)));
-    return found.flat();
+    if (parameters === 'ema') await this.collect();
+    const parts = await this.results({ kind: 'captions', split, images, decoding, parameters }, doing);
+    return parts.flatMap(({ captions }) => captions);
+  }
+
+  /** Names of parameters of whose gradient something is not finite, or would not be once it is squared. */
+  async nonFiniteParameters(): Promise<string[]> {
+    const answers = await this.all({ kind: 'nonFinite' });
+    return [...new Set(answers.flatMap(({ names }) => names))];
+  }
+
+  /** Has every process take over the parameters, and all that is kept beside them, as they are in this one's memory. */
+  async hand(): Promise<void> {
+    if (this.options.ranks) await this.all({ kind: 'take' });
+  }
+
+  /** Brings all that training keeps beside the parameters into this process's memory, to save it or to look at it. */
+  async collect(): Promise<void> {
+    if (!this.options.ranks || !this.isScattered) return;
+    await this.all({ kind: 'collect' });
+    this.isScattered = false;
   }
 
   async close(): Promise<void> {
-    await this.pool.close();
+    await this.share.close();
   }
 
-  /** Makes the batch the one under way, and says which of its captions each shard has. */
-  private deal(batch: Batch): number[][] {
-    writeBatch(this.setup.batch, batch);
-    return dealRows(captionLengths(batch.tokens), this.options.shards);
+  /** In the order of shards or parts, whichever process answers first. */
+  private async results(command: Command, doing?: Doing): Promise<readonly TaskResult[]> {
+    const answers = await this.all(command, doing);
+    const results = answers.flatMap((answer) => answer.results);
+    return results.sort((a, b) => a.index - b.index).map(({ result }) => result);
   }
-}
 
-function setupOf({ recipe, family }: Model, memory: SharedMemory): ModelSetup {
-  return { model: recipe, familyUrl: loadableModule(family.url), memory };
+  /**
+   * Has all processes carry out a command.
+   * @returns their answers, this one's first
+   * @throws UserError or TrainingError of the first that could not
+   */
+  private async all(command: Command, doing?: Doing): Promise<readonly Answer[]> {
+    const { ranks } = this.options;
+    // Before this process's share is begun, in which it exchanges numbers with the others.
+    await ranks?.tell(command);
+    const [own, others] = await Promise.all([this.share.run(command, doing), ranks?.answers<Answer>() ?? []]);
+    const answers = [own, ...others];
+    answers.forEach(({ failure, faults }, rank) => {
+      if (rank > 0) for (const fault of faults) this.onFault(`${ranks!.nameOf(rank)}: ${fault}`);
+      if (failure) throw errorOf(failure, rank === 0 ? '' : ranks!.nameOf(rank));
+    });
+    return answers;
+  }
+
+  private takeSquares(answers: readonly Answer[]): void {
+    for (const { squares } of answers) {
+      this.squares.gradient.set(squares.gradient, squares.firstChunk);
+      this.squares.parameters.set(squares.parameters, squares.firstChunk);
+    }
+  }
 }
 
 /** In shard order, so that the sum has the same bits whichever worker answers first. */

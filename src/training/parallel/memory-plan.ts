@@ -4,8 +4,8 @@ import type { MemoryPlan } from '../../engine/shared-memory.js';
 import { layoutOf } from '../../tensor/layout.js';
 import type { RunnableSpec } from '../../tensor/model-spec.js';
 import { stateOfRule } from '../../tensor/update-rules.js';
-import type { CoordinatorOptions } from './coordinator.js';
 import type { Model } from './model.js';
+import type { ShareOptions } from './share.js';
 
 /** The shared memory of one model; where nothing is trained, that which captioning images takes. */
 export function memoryPlan({
@@ -15,7 +15,7 @@ export function memoryPlan({
   batchSize,
   workers,
   shards,
-}: Pick<CoordinatorOptions, 'engine' | 'model' | 'updates' | 'batchSize' | 'workers' | 'shards'>): MemoryPlan {
+}: Pick<ShareOptions, 'engine' | 'model' | 'updates' | 'batchSize' | 'workers' | 'shards'>): MemoryPlan {
   const layout = layoutOf(model.spec.parameters);
   return {
     layout,

@@ -90,6 +90,13 @@ export type Task =
     }
   /** The squares of the gradient sum in elements [from, to), chunk by chunk. */
   | { readonly kind: 'measure'; readonly source: GradientSource; readonly from: number; readonly to: number }
+  /** The slots of these shards are added up in that of the first, elements [from, to); see fold.ts. */
+  | {
+      readonly kind: 'fold';
+      readonly shards: { readonly from: number; readonly to: number };
+      readonly from: number;
+      readonly to: number;
+    }
   /** Gives the engine back; the worker takes no task afterwards. */
   | { readonly kind: 'dispose'; readonly workers: number };
 

@@ -16,6 +16,8 @@ const changeableKeys = [
   'train.epochs',
   'train.workers',
   'train.taskSeconds',
+  'train.reduction',
+  'train.rankSeconds',
   'train.onNonFinite',
   'checkpoint',
   'validate.everyEpochs',

@@ -5,7 +5,7 @@ import { NonFiniteError } from '../loop/non-finite.js';
 import type { Trainer } from '../loop/trainer.js';
 import { trainingSteps } from '../loop/training-steps.js';
 import { sampleCaptions, validatedParameters, validationLoss, validationScores } from '../loop/validation.js';
-import { UnfinishedUpdateError } from '../parallel/coordinator.js';
+import { type Coordinator, UnfinishedUpdateError } from '../parallel/coordinator.js';
 import type { Health } from './health.js';
 import {
   areScoresDue,
@@ -111,6 +111,7 @@ export async function runLoop(
   };
   /** What is being written may be all there is to write, or fail and have to be written again. */
   const saveLast = async (): Promise<void> => {
+    await coordinator.collect();
     await writer.flush();
     if (saving.unsaved) await save('step');
   };
@@ -128,6 +129,7 @@ export async function runLoop(
         if (validated !== null) saving.unsaved = true;
         if (validated?.isBest) {
           saving.foundBest = true;
+          await coordinator.collect();
           void save('best');
         }
       }
@@ -136,6 +138,7 @@ export async function runLoop(
         break;
       }
       if (saving.unsaved && progress.step % config.checkpoint.everySteps === 0) {
+        await coordinator.collect();
         const saved = save('step');
         // So that a log with a step in it means that the run had a checkpoint once, or was told that it has none.
         if (progress.step === 0) await saved;
@@ -154,13 +157,24 @@ export async function runLoop(
   } catch (error) {
     if (error instanceof NonFiniteError) log.nonFinite(error.step, error.fault);
     // Unless an update broke off, the parameters are those of the last good step.
-    if (!(error instanceof UnfinishedUpdateError || error instanceof LostFolderError)) await saveLast();
+    const isLost = error instanceof UnfinishedUpdateError || error instanceof LostFolderError;
+    if (!isLost && (await isWhole(coordinator))) await saveLast();
     throw error;
   } finally {
     log.close(isComplete(trainer, progress) ? progress.step : null);
     await writer.close();
   }
   return { stopped: !isComplete(trainer, progress), loss, saved: !saving.failed, foundBest: saving.foundBest };
+}
+
+/** Whether what is to be saved is in this process's memory: the others may be lost. */
+async function isWhole(coordinator: Coordinator): Promise<boolean> {
+  try {
+    await coordinator.collect();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Checkpoint } from '../checkpoints/checkpoint.js';
 import { type OnDisk, onDisk, secureBest } from '../checkpoints/checkpoint-folder.js';
 import { bestName, checkpointName, stepOfName } from '../checkpoints/checkpoint-format.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
+import type { Ranks } from '../parallel/ranks.js';
 import { cutBackMetrics, setAsideMetrics } from './cut-back-metrics.js';
 import { type Health, healthOf } from './health.js';
 import type { LoggedRecord } from './log-lines.js';
@@ -32,6 +33,8 @@ export interface TrainOptions extends Omit<LoopOptions, 'events'> {
   readonly family?: ModelFamily | undefined;
   /** The entry file of the workers; tests hand in one that fails on purpose. */
   readonly workerFile?: string;
+  /** The processes of the run, where an MPI launcher has started several. */
+  readonly ranks?: Ranks | undefined;
 }
 
 export interface TrainOutcome {
@@ -176,12 +179,13 @@ function lockOptions({ events }: CompleteOptions) {
   return { waiting: (message: string) => events.note(message) };
 }
 
-function trainerOptions({ events, workerFile, dataset, family }: CompleteOptions): TrainerOptions {
+function trainerOptions({ events, workerFile, dataset, family, ranks }: CompleteOptions): TrainerOptions {
   return {
     onFault: (message) => events.warning(message),
     preparing: (...told) => events.preparing(...told),
     workerFile,
     family,
+    ranks,
     load: dataset && (() => dataset),
   };
 }

@@ -1,7 +1,8 @@
 /** Products of float32 operands by a library with the interface of CBLAS. */
+
+import { baseAddress, type LibraryHandle, optional } from '../../../../foreign/koffi.js';
 import type { Kernels } from '../../kernels.js';
 import type { ProductSizes, Products } from '../products.js';
-import { baseAddress, type LibraryHandle, optional } from './koffi.js';
 import type { OpenLibrary } from './library.js';
 
 // Values of the C enumerations.

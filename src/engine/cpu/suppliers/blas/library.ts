@@ -1,8 +1,9 @@
 /** Native libraries of matrix products, for machines on which recap generates no kernels of the precision wanted. */
+
+import { koffi } from '../../../../foreign/koffi.js';
 import type { Kernels } from '../../kernels.js';
 import type { ElementType, ProductSizes, Products } from '../products.js';
 import { cblasProductSizes, openCblas } from './cblas.js';
-import { koffi } from './koffi.js';
 import { oneDnnProductSizes, openOneDnn } from './onednn.js';
 
 /** In order of preference among those of one precision. */

@@ -2,8 +2,9 @@
  * The part of oneDNN's C interface that describes and makes primitives, for versions 2 and 3: version 2 keeps
  * descriptions of memory in structures of the caller, version 3 behind handles.
  */
+
+import { koffi, type LibraryHandle } from '../../../../foreign/koffi.js';
 import type { ElementType } from '../products.js';
-import { koffi, type LibraryHandle } from './koffi.js';
 
 // Values of the C enumerations, the same in both versions.
 const dataTypes: Readonly<Record<ElementType, number>> = { bf16: 2, float32: 3 };

@@ -2,7 +2,7 @@
  * Products with weights in the blocked layout that oneDNN itself picks, through its primitives. Its `gemm` lays the
  * weights out anew in every call, which costs products of few rows a good part of their time.
  */
-import type { LibraryHandle } from './koffi.js';
+import type { LibraryHandle } from '../../../../foreign/koffi.js';
 import { type OneDnnApi, openOneDnnApi } from './onednn-api.js';
 
 // Values of the C enumeration of arguments.

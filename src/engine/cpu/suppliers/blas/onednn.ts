@@ -1,7 +1,8 @@
 /** Products of bfloat16 operands by oneDNN, weights in the layout that it picks for them. */
+
+import { baseAddress, koffi, type LibraryHandle, optional } from '../../../../foreign/koffi.js';
 import type { ProductSizes, Products } from '../products.js';
 import { fillRows } from './cblas.js';
-import { baseAddress, koffi, type LibraryHandle, optional } from './koffi.js';
 import type { OpenLibrary } from './library.js';
 import { OneDnnMatmul } from './onednn-matmul.js';
 

@@ -3,7 +3,7 @@
  * then on, never both at once.
  */
 import { arch, platform } from 'node:os';
-import { koffi } from '../blas/koffi.js';
+import { koffi } from '../../../../foreign/koffi.js';
 
 /** A function of C whose parameters are all `int64_t` and that gives nothing back. */
 export type NativeFunction = (...values: number[]) => void;

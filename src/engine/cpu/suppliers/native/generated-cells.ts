@@ -1,6 +1,7 @@
 /** Fused time steps of the LSTM and the RNN by generated code. */
+
+import { baseAddress } from '../../../../foreign/koffi.js';
 import type { Kernels } from '../../kernels.js';
-import { baseAddress } from '../blas/koffi.js';
 import { type GeneratedSet, loadGeneratedCells } from './generated-kernels.js';
 
 export type CellKernels = Pick<Kernels, 'rnnCell' | 'lstmCell' | 'lstmCellBackward'>;

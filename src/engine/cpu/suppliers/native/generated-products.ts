@@ -1,5 +1,5 @@
 /** Matrix products by generated kernels. */
-import { baseAddress } from '../blas/koffi.js';
+import { baseAddress } from '../../../../foreign/koffi.js';
 import type { ProductSizes, Products } from '../products.js';
 import { blockBytes, blocksOf, panelBytes } from './blocking.js';
 import { type GeneratedSet, loadGeneratedKernels, operandsOf, tileOf } from './generated-kernels.js';

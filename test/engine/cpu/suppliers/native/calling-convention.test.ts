@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { koffi } from '../../../../../src/engine/cpu/suppliers/blas/koffi.js';
+import { koffi } from '../../../../../src/foreign/koffi.js';
 import { type CodeEntry, loadCode } from '../../../../../src/engine/cpu/suppliers/native/executable-memory.js';
 import { generationSupport } from '../../../../../src/engine/cpu/suppliers/native/generated-kernels.js';
 import { cellPrograms } from '../../../../../src/engine/cpu/suppliers/native/lanes/cell-programs.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
-import { koffi } from '../../../../../src/engine/cpu/suppliers/blas/koffi.js';
+import { koffi } from '../../../../../src/foreign/koffi.js';
 import { loadCode } from '../../../../../src/engine/cpu/suppliers/native/executable-memory.js';
 import { Assembler } from '../../../../../src/engine/cpu/suppliers/native/x64/assembler.js';
 import { processorFeatures } from '../../../../../src/engine/cpu/suppliers/native/x64/features.js';

@@ -8,7 +8,7 @@ import { supplierTitle } from '../../../../../src/engine/cpu/suppliers/supplier.
 import { describeWith } from '../../../../support/requirements.js';
 
 const module = new URL('../../../../../dist/src/engine/cpu/suppliers/native/generated-kernels.js', import.meta.url);
-const koffiModule = new URL('../../../../../dist/src/engine/cpu/suppliers/blas/koffi.js', import.meta.url);
+const koffiModule = new URL('../../../../../dist/src/foreign/koffi.js', import.meta.url);
 
 /** What the expression over `support` gives in a process of its own, after `before`. */
 function inProcess(before: string, ...options: string[]): unknown {

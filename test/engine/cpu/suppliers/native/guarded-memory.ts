@@ -1,5 +1,5 @@
 /** Memory between pages that cannot be touched: one byte too many, read or written, ends the process. */
-import { koffi } from '../../../../../src/engine/cpu/suppliers/blas/koffi.js';
+import { koffi } from '../../../../../src/foreign/koffi.js';
 
 const pageBytes = 4096;
 

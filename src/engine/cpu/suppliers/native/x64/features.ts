@@ -1,5 +1,5 @@
 /** What the processor and the system can do, asked with the instructions CPUID and XGETBV. */
-import { koffi } from '../../blas/koffi.js';
+import { koffi } from '../../../../../foreign/koffi.js';
 import { loadCode } from '../executable-memory.js';
 import { Assembler } from './assembler.js';
 import { at, r8, rax, rbx, rcx, rdi, rdx, rsi } from './operands.js';

@@ -1,0 +1,93 @@
+/** What a process of a run does that is not the first: it loads the data, makes its share, and carries out commands. */
+import { deserialize, serialize } from 'node:v8';
+import type { Config } from '../../config/schema.js';
+import { type Dataset, loadDataset } from '../../data/dataset.js';
+import { engineCandidates, haveSameBits } from '../../engine/select.js';
+import { TrainingError, UserError } from '../../errors.js';
+import { family } from '../../model/captioner.js';
+import type { Communicator } from '../../mpi/communicator.js';
+import { type Begin, failureOf, type Hello, type Load, type Message } from '../parallel/commands.js';
+import { patienceAtStart } from '../parallel/ranks.js';
+import { Share } from '../parallel/share.js';
+
+/**
+ * Takes part in the run until the first process ends it.
+ *
+ * @throws TrainingError when the first process is lost
+ */
+export async function takePart(communicator: Communicator, hello: Hello): Promise<void> {
+  const answer = (value: object) => communicator.send(0, serialize(value));
+  const watch = (seconds: number) => communicator.watch(seconds, () => firstIsLost(communicator.rank, seconds));
+  watch(patienceAtStart);
+  await answer(hello);
+  const rank = new Rank(communicator);
+  for (;;) {
+    const message = deserialize(await communicator.broadcast()) as Message;
+    switch (message.kind) {
+      case 'load':
+        watch(message.config.train.rankSeconds);
+        await answer(await rank.load(message));
+        break;
+      case 'begin':
+        await answer(await rank.begin(message));
+        break;
+      case 'end':
+        await rank.share?.close();
+        return;
+      default:
+        await answer(await rank.share!.run(message));
+    }
+  }
+}
+
+class Rank {
+  share: Share | null = null;
+  private config: Config | null = null;
+  private dataset: Dataset | null = null;
+
+  constructor(private readonly communicator: Communicator) {}
+
+  async load({ config, precision }: Load) {
+    this.config = config;
+    try {
+      this.dataset = await loadDataset(config.data, precision, config.train.seed);
+      return { checksum: this.dataset.checksum, failure: null };
+    } catch (error) {
+      return { checksum: '', failure: failureOf(error) };
+    }
+  }
+
+  async begin({ engine, recipe, updates, batchSize, workers, shards }: Begin) {
+    const { communicator, dataset } = this;
+    const { train, engine: wanted } = this.config!;
+    try {
+      const [chosen] = await engineCandidates(wanted, engine);
+      if (!haveSameBits(chosen!.choice, engine)) {
+        throw new UserError(
+          `Here the engine is ${chosen!.description.detail}, whose numbers differ in the last digits from those of ` +
+            'rank 0. Name one engine that all machines have (engine in the config).',
+        );
+      }
+      this.share = new Share({
+        engine: chosen!.choice,
+        model: { family, recipe, spec: family.spec(recipe.options, recipe.dimensions) },
+        dataset: dataset!,
+        updates,
+        batchSize,
+        workers: workers[communicator.rank]!,
+        shards,
+        taskSeconds: train.taskSeconds,
+        reduction: train.reduction,
+        communicator,
+        onFault: () => {},
+      });
+      return { failure: null };
+    } catch (error) {
+      return { failure: failureOf(error) };
+    }
+  }
+}
+
+function firstIsLost(rank: number, seconds: number): Error {
+  return new TrainingError(`Rank ${rank} ends: rank 0 has given no sign of life for ${seconds} s (train.rankSeconds).`);
+}
