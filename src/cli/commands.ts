@@ -14,6 +14,8 @@ interface Command {
   /** Its name, and what it takes beside options. */
   readonly words: string;
   readonly describe: string;
+  /** Whether it is one command in all processes that an MPI launcher starts. */
+  readonly joinsRanks?: true;
   readonly load: () => Promise<Action>;
 }
 
@@ -30,6 +32,7 @@ export const commands: readonly Command[] = [
   },
   {
     words: 'train',
+    joinsRanks: true,
     describe: 'Train a captioner from a config, or go on with a run',
     load: async () => (await import('./train.js')).trainCommand,
   },
@@ -95,6 +98,7 @@ export const commands: readonly Command[] = [
   },
   {
     words: 'bench',
+    joinsRanks: true,
     describe: 'Measure training speed',
     load: async () => (await import('./bench.js')).benchCommand,
   },

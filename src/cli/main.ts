@@ -4,6 +4,7 @@ import yargs, { type Argv } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { UserError } from '../errors.js';
 import { standardInput } from '../features/photo-files.js';
+import { launchOf } from '../mpi/launch.js';
 import { version } from '../version.js';
 import { commands, modulesFor, nameOf } from './commands.js';
 import { reportError } from './errors.js';
@@ -40,6 +41,7 @@ const parser: Argv = yargs()
   .example('$0 <command> --help', 'options and examples of a command')
   .strict()
   .check(refuseMalformed)
+  .check(refuseSeveral)
   .version(version)
   .help()
   .wrap(100)
@@ -67,6 +69,18 @@ function refuseMalformed(argv: Record<string, unknown>): true {
     if (Number.isNaN(value)) throw new UserError(`--${name} takes a number.`);
   }
   return true;
+}
+
+/** Of a command that each of several processes would do anew. */
+function refuseSeveral({ _: [name] }: { _: readonly unknown[] }): true {
+  const launch = launchOf();
+  const command = commands.find((each) => nameOf(each) === name);
+  if (launch === null || !command || command.joinsRanks) return true;
+  const able = commands.filter(({ joinsRanks }) => joinsRanks).map(nameOf);
+  throw new UserError(
+    `An MPI launcher started ${launch.size} processes (${launch.variable}), each of which would do \`recap ${name}\` anew. ` +
+      `Start it without the launcher; ${able.join(' and ')} work with one.`,
+  );
 }
 
 /** Spelling is compared with the config's keys too, which take their time to load. */

@@ -20,14 +20,15 @@ export function exitCodeOf(signal: NodeJS.Signals): number {
 
 /**
  * @param onFirst called once, when the first signal comes; tells whether there is anything to finish before the end
+ * @param isLaunched by an MPI launcher, which sends several signals itself and then ends the process in any case
  * @returns aborts at the first signal, with its name as the reason
  */
-export function watchSignals(onFirst: (signal: NodeJS.Signals) => boolean): AbortSignal {
+export function watchSignals(onFirst: (signal: NodeJS.Signals) => boolean, isLaunched = false): AbortSignal {
   const controller = new AbortController();
   let firstAt = 0;
   const take = (signal: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
-      if (performance.now() - firstAt > sameSignal) process.exit(exitCodeOf(signal));
+      if (!isLaunched && performance.now() - firstAt > sameSignal) process.exit(exitCodeOf(signal));
       return;
     }
     firstAt = performance.now();
@@ -38,5 +39,25 @@ export function watchSignals(onFirst: (signal: NodeJS.Signals) => boolean): Abor
     const isIgnored = signal === 'SIGHUP' && isUnderNohup();
     process.on(signal, isIgnored ? () => {} : take);
   }
+  if (isLaunched) onContinueWithoutStop(() => take('SIGTERM'));
   return controller.signal;
+}
+
+/** Milliseconds between two looks at the clock, and how late one is at least when the process was stopped. */
+const tick = 100;
+const stoppedFor = 300;
+
+/**
+ * When it has to end its job, Open MPI's launcher sends SIGCONT, SIGTERM a second later, and SIGKILL another second later;
+ * but a launcher's child that npx has started is given up at SIGTERM already. So SIGCONT is the signal to act on, unless
+ * it lets a process go on that was stopped.
+ */
+function onContinueWithoutStop(act: () => void): void {
+  let lookedAt = performance.now();
+  setInterval(() => {
+    lookedAt = performance.now();
+  }, tick).unref();
+  process.on('SIGCONT', () => {
+    if (performance.now() - lookedAt < stoppedFor) act();
+  });
 }

@@ -86,13 +86,9 @@ async function trainAsFirst(words: Arguments, ranks: Ranks | undefined): Promise
   const screen = new Screen({ quiet: words.quiet || words.json });
   const report: TrainReport = words.json ? new JsonReport(screen) : new RunReport(screen);
   const stop = watchSignals((signal) => {
-    screen.warn(
-      report.hasStarted
-        ? `${signal}: finishing this step and writing a checkpoint. Again to stop at once.`
-        : `${signal}: stopped before training began.`,
-    );
+    screen.warn(stopping(signal, report.hasStarted, ranks !== undefined));
     return report.hasStarted;
-  });
+  }, ranks !== undefined);
   try {
     const outcome = await action(words)({
       ranks,
@@ -107,4 +103,11 @@ async function trainAsFirst(words: Arguments, ranks: Ranks | undefined): Promise
     report.failed(error);
     throw error;
   }
+}
+
+function stopping(signal: NodeJS.Signals, hasStarted: boolean, hasRanks: boolean): string {
+  if (!hasStarted) return `${signal}: stopped before training began.`;
+  const finishing = `${signal}: finishing this step and writing a checkpoint`;
+  if (!hasRanks) return `${finishing}. Again to stop at once.`;
+  return `${finishing}, if all ranks still answer. Otherwise the checkpoint before is the last one.`;
 }

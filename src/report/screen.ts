@@ -2,6 +2,7 @@
  * What a command shows: lines that stay, and below them, where the terminal can redraw, a live view. Whatever words a
  * line holds, it moves no cursor.
  */
+import { launchOf } from '../mpi/launch.js';
 import { ellipsis } from './bar.js';
 import { LiveArea } from './live-area.js';
 import { cut, type Labelled, rendered, wrapped } from './text.js';
@@ -149,10 +150,15 @@ export class Screen {
 /** Plain lines are what a file, a log of a build machine and those who ask for no colour get. */
 function canRedraw(stream: NodeJS.WriteStream): boolean {
   const { NO_COLOR, CI, TERM } = process.env;
-  return stream.isTTY === true && !NO_COLOR && (!CI || CI === 'false') && TERM !== 'dumb';
+  return isTerminal(stream) && !NO_COLOR && (!CI || CI === 'false') && TERM !== 'dumb';
+}
+
+/** An MPI launcher hands its processes a terminal of its own, whose output it may write to a file. */
+function isTerminal(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && launchOf() === null;
 }
 
 function rowsOf(line: string | Labelled, stream: NodeJS.WriteStream): string[] {
   if (typeof line === 'string') return [rendered([line], false)];
-  return wrapped(line, stream.isTTY ? stream.columns || 80 : Number.POSITIVE_INFINITY, canRedraw(stream));
+  return wrapped(line, isTerminal(stream) ? stream.columns || 80 : Number.POSITIVE_INFINITY, canRedraw(stream));
 }

@@ -89,5 +89,8 @@ class Rank {
 }
 
 function firstIsLost(rank: number, seconds: number): Error {
-  return new TrainingError(`Rank ${rank} ends: rank 0 has given no sign of life for ${seconds} s (train.rankSeconds).`);
+  return new TrainingError(
+    `Rank ${rank} ends: rank 0 has given no sign of life for ${seconds} s ` +
+      '(train.rankSeconds). Go on from the last checkpoint of the run with recap train --resume.',
+  );
 }

@@ -64,7 +64,10 @@ export class RunLog {
   /** Of parameters and gradients, for those who look at them; to be called before a validation, while the gradient is there. */
   distributions(step: number): void {
     if (this.tensorboard === null) return;
-    this.tensorboard.histograms(step, parameterHistograms(this.trainer.coordinator.memory, this.gradient));
+    const { coordinator, ranks } = this.trainer;
+    // Of several processes none has the gradients of all shards.
+    const gradient = ranks ? null : this.gradient;
+    this.tensorboard.histograms(step, parameterHistograms(coordinator.memory, gradient));
   }
 
   validation(step: number, epoch: number, { scores, samples, ...losses }: ValidationResult): void {
