@@ -63,10 +63,10 @@ export interface EngineDescription {
 }
 
 /**
- * What a gradient sum is made of: the shards' slots in order, or the accumulator, which holds those of earlier
- * micro-steps, and then the slots.
+ * What a gradient sum is made of: the shards' slots in order; the accumulator, which holds those of earlier micro-steps,
+ * and then the slots; or the accumulator alone, which holds all there is.
  */
-export type GradientSource = 'slots' | 'accumulated';
+export type GradientSource = 'slots' | 'accumulated' | 'accumulator';
 
 /** Arrays that one pass over the elements changes: the accumulator, or the parameters and all that goes with them. */
 export type ChangedArrays = 'accumulator' | 'parameters';

@@ -56,6 +56,7 @@ export function promiseUpdates({ promise, choice, tolerance }: Harness): void {
       for (const [step, source] of [
         [plain, 'slots'],
         [clippedAndDecayed, 'accumulated'],
+        [clippedAndDecayed, 'accumulator'],
       ] as const) {
         const sides = await filledSides(each.rule);
         const { tested, reference } = sides;
@@ -74,7 +75,7 @@ export function promiseUpdates({ promise, choice, tolerance }: Harness): void {
     const sides = await filledSides('adam');
     const { tested, reference } = sides;
     const { trainedLength } = tested.memory.layout;
-    for (const source of ['slots', 'accumulated', 'accumulated'] as const) {
+    for (const source of ['slots', 'accumulated', 'accumulated', 'accumulator'] as const) {
       for (const { engine } of [tested, reference]) engine.accumulate(source, 0, trainedLength);
       expectSameArrays(sides, 'accumulator');
       const [found, expected] = [tested, reference].map(({ engine }) => [

@@ -29,8 +29,10 @@ export function createUpdates(shared: SharedMemory, kernels: Kernels): Updates {
   const slotTable = table + accumulators.length * 4;
   const changedTable = slotTable + slots.length * 4;
   /** Where the offsets of what is summed stand, and how many they are. */
-  const summed = (source: GradientSource): readonly [at: number, count: number] =>
-    source === 'accumulated' ? [table, accumulators.length + slots.length] : [slotTable, slots.length];
+  const summed = (source: GradientSource): readonly [at: number, count: number] => {
+    if (source === 'slots') return [slotTable, slots.length];
+    return [table, source === 'accumulator' ? accumulators.length : accumulators.length + slots.length];
+  };
   return {
     update(step, source, from, to) {
       const { stepSize, divisor, limit, decay } = step;

@@ -17,7 +17,8 @@ export function referenceUpdates(shared: SharedMemory): Updates {
   const accumulator = changed.accumulator[0];
   const average = shared.average === null ? undefined : view(shared.average);
   const gradientSum = (source: GradientSource, i: number): number => {
-    let sum = source === 'accumulated' ? accumulator![i]! : 0;
+    let sum = source === 'slots' ? 0 : accumulator![i]!;
+    if (source === 'accumulator') return sum;
     for (const slot of slots) sum += slot[i]!;
     return sum;
   };

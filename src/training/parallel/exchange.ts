@@ -3,6 +3,7 @@ import type { SharedMemory } from '../../engine/engine.js';
 import { bytesOf, changedArrays, keptParameters, parametersAt } from '../../engine/shared-memory.js';
 import { baseAddress, koffi } from '../../foreign/koffi.js';
 import type { Communicator, NumberArea, Parts } from '../../mpi/communicator.js';
+import type { NumberArray } from '../../tensor/matrix.js';
 import { chunkRanges } from './sharding.js';
 
 /** The place of a process in a run. */
@@ -61,16 +62,12 @@ export class Exchange {
     }
   }
 
-  /** Every process gets its range of the sum of what all have in a slot of theirs, in that slot. */
-  async sumToRange(slot: number): Promise<void> {
-    const { rank } = this.communicator;
-    const [count, place] = [this.ranges.counts[rank]!, this.ranges.places[rank]!];
-    const { buffer } = this.memory.memory;
-    const size = bytesOf(this.memory.precision);
-    const sum = new Uint8Array(new SharedArrayBuffer(Math.max(1, count * size)));
-    const into = { ...this.area(0), at: Number(koffi().address(sum)) };
-    await this.communicator.reduceScatter(this.area(slot), this.ranges, into);
-    new Uint8Array(buffer, slot + place * size, count * size).set(sum.subarray(0, count * size));
+  /** Every process gets its range of the sum, in MPI's order, of what all give, as its accumulator. */
+  async sumToAccumulator(given: NumberArray): Promise<void> {
+    const { accumulator, precision } = this.memory;
+    const place = this.ranges.places[this.communicator.rank]!;
+    const from = { at: Number(koffi().address(given)), precision };
+    await this.communicator.reduceScatter(from, this.ranges, this.area(accumulator! + place * bytesOf(precision)));
   }
 
   /** Every process gets the ranges of all of the parameters. */

@@ -12,7 +12,7 @@ import type { Draws } from '../../tensor/draws.js';
 import type { Matrix, Named } from '../../tensor/matrix.js';
 import { packedPlan, paddedPlan, type StepPlan, type Tokens } from '../../tensor/step-plan.js';
 import { EngineModel } from './engine-model.js';
-import { foldSlots } from './fold.js';
+import { fold } from './fold.js';
 import { JournaledUpdate } from './journaled-update.js';
 import { tokensOfRows } from './shared-batch.js';
 import type { BatchDraws, Task, TaskReply, TaskResult, WorkerSetup } from './tasks.js';
@@ -99,7 +99,7 @@ class ShardWorker {
         this.update.measure(task.source, task.from, task.to);
         return {};
       case 'fold':
-        foldSlots(this.setup.memory, task.shards, task.from, task.to);
+        fold(this.setup.memory, this.setup.folded!, task.parts, task.from, task.to);
         return {};
       case 'dispose':
         return this.dispose(task.workers);

@@ -5,12 +5,13 @@
 import type { Config } from '../../config/schema.js';
 import { type Batch, captionLengths } from '../../data/batches.js';
 import type { Dataset, SplitName } from '../../data/dataset.js';
-import type { SharedMemory } from '../../engine/engine.js';
+import type { GradientSource, SharedMemory } from '../../engine/engine.js';
 import { type EngineChoice, prepareProcess } from '../../engine/select.js';
-import { allocateSharedMemory, updateChunk } from '../../engine/shared-memory.js';
+import { allocateSharedMemory, bytesOf, updateChunk } from '../../engine/shared-memory.js';
 import { loadableModule, workerFile } from '../../files/worker-files.js';
 import { hypothesesOf } from '../../model/decoding/decoding.js';
 import type { Communicator } from '../../mpi/communicator.js';
+import type { NumberArray, Precision } from '../../tensor/matrix.js';
 import type { UpdateRule } from '../../tensor/update-rules.js';
 import { type Answer, type Command, failureOf } from './commands.js';
 import { alone, Exchange, type Place, shardsOf } from './exchange.js';
@@ -87,7 +88,7 @@ export class Share {
     prepareProcess(engine);
     this.place = communicator ?? alone;
     this.shards = shardsOf(this.place, options.shards);
-    const plan = memoryPlan(options);
+    const plan = memoryPlan({ ...options, updates: updates && withAccumulator(updates, isFolded(options)) });
     const { trainedLength } = plan.layout;
     this.memory = allocateSharedMemory(plan);
     this.exchange = communicator ? new Exchange(communicator, this.memory) : null;
@@ -111,6 +112,7 @@ export class Share {
       progress: new Int32Array(new SharedArrayBuffer(workers * 4)),
       squares: { gradient: squares(), parameters: squares() },
       decayed: updates?.decayed ?? [],
+      folded: isFolded(options) ? sharedNumbers(this.memory.precision, trainedLength) : null,
       disposed: new Int32Array(new SharedArrayBuffer(4)),
     };
     this.pool = new WorkerPool({
@@ -173,18 +175,20 @@ export class Share {
       }
       case 'captions':
         return { results: await this.captions(command, doing, failed), names: [] };
-      case 'measure':
-        await this.shareGradient(failed);
-        await all(
-          this.ranges.map(({ from, to }) => this.pool.run({ kind: 'measure', source: command.source, from, to })),
-        );
+      case 'measure': {
+        const source = await this.shareGradient(command.source, failed);
+        await all(this.ranges.map(({ from, to }) => this.pool.run({ kind: 'measure', source, from, to })));
         return nothing;
-      case 'update':
-        await this.shareGradient(failed);
-        await this.update(command.pass).catch(failed);
+      }
+      case 'update': {
+        const { pass } = command;
+        const source = await this.shareGradient(pass.source, failed);
+        const isDone = pass.changes === 'accumulator' && source === 'accumulator';
+        if (!isDone) await this.update({ ...pass, source }).catch(failed);
         // Where it failed the others must not wait for it.
-        if (command.pass.changes === 'parameters') await this.exchange?.collectParameters();
+        if (pass.changes === 'parameters') await this.exchange?.collectParameters();
         return nothing;
+      }
       case 'nonFinite':
         return { results: [], names: nonFiniteParameters(this.memory, this.shards) };
       case 'collect':
@@ -251,20 +255,25 @@ export class Share {
     );
   }
 
-  /** Makes the gradient sum of the process's range its own: of all shards of all processes. */
-  private async shareGradient(failed: (error: unknown) => void): Promise<void> {
-    if (!this.exchange || !this.isUnshared) return;
+  /**
+   * Makes the gradient sum of the process's range its own: of all shards of all processes.
+   * @returns where it is then
+   */
+  private async shareGradient(source: GradientSource, failed: (error: unknown) => void): Promise<GradientSource> {
+    const { exchange, isUnshared } = this;
+    const { folded } = this.setup;
     this.isUnshared = false;
-    if (this.options.reduction !== 'fast') {
-      await this.exchange.slotsToRanges();
-      return;
+    if (!exchange) return source;
+    if (!folded) {
+      if (isUnshared) await exchange.slotsToRanges();
+      return source;
     }
-    const { from, to } = this.shards;
-    const pieces = chunkRanges(this.memory.layout.trainedLength, this.options.workers);
-    await Promise.all(
-      pieces.map((piece) => this.pool.run({ kind: 'fold', shards: { from, to }, from: piece.from, to: piece.to })),
-    ).catch(failed);
-    await this.exchange.sumToRange(this.memory.slots[from]!);
+    if (!isUnshared) return 'accumulator';
+    const parts = { shards: this.shards, accumulated: source === 'accumulated' ? this.range : null };
+    const pieces = chunkRanges(folded.length, this.options.workers);
+    await Promise.all(pieces.map(({ from, to }) => this.pool.run({ kind: 'fold', parts, from, to }))).catch(failed);
+    await exchange.sumToAccumulator(folded);
+    return 'accumulator';
   }
 
   private squaresOf(command: Command): Answer['squares'] {
@@ -275,6 +284,20 @@ export class Share {
     const [from, to] = isMeasured ? [firstChunk, last] : [0, 0];
     return { firstChunk, gradient: gradient.slice(from, to), parameters: parameters.slice(from, to) };
   }
+}
+
+/** Whether the process adds up its shards' gradients before they are added to those of others. */
+function isFolded({ reduction, communicator }: ShareOptions): boolean {
+  return communicator !== undefined && reduction === 'fast';
+}
+
+function withAccumulator(updates: UpdateArrays, isWanted: boolean): UpdateArrays {
+  return { ...updates, accumulates: updates.accumulates || isWanted };
+}
+
+function sharedNumbers(precision: Precision, length: number): NumberArray {
+  const buffer = new SharedArrayBuffer(length * bytesOf(precision));
+  return precision === 'float64' ? new Float64Array(buffer) : new Float32Array(buffer);
 }
 
 const nothing = { results: [], names: [] };

@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { koffi } from '../../../../../src/foreign/koffi.js';
 import { type CodeEntry, loadCode } from '../../../../../src/engine/cpu/suppliers/native/executable-memory.js';
 import { generationSupport } from '../../../../../src/engine/cpu/suppliers/native/generated-kernels.js';
 import { cellPrograms } from '../../../../../src/engine/cpu/suppliers/native/lanes/cell-programs.js';
@@ -26,6 +25,7 @@ import {
   rsp,
 } from '../../../../../src/engine/cpu/suppliers/native/x64/operands.js';
 import { avx2, avx512, avx512Bf16 } from '../../../../../src/engine/cpu/suppliers/native/x64/vector-set.js';
+import { koffi } from '../../../../../src/foreign/koffi.js';
 import { describeWith } from '../../../../support/requirements.js';
 import { GuardedMemory } from './guarded-memory.js';
 

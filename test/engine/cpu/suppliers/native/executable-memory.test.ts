@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
-import { koffi } from '../../../../../src/foreign/koffi.js';
 import { loadCode } from '../../../../../src/engine/cpu/suppliers/native/executable-memory.js';
 import { Assembler } from '../../../../../src/engine/cpu/suppliers/native/x64/assembler.js';
 import { processorFeatures } from '../../../../../src/engine/cpu/suppliers/native/x64/features.js';
 import { at, rax, rdi, rsi } from '../../../../../src/engine/cpu/suppliers/native/x64/operands.js';
+import { koffi } from '../../../../../src/foreign/koffi.js';
 import { describeWith } from '../../../../support/requirements.js';
 
 /** Bytes mapped of no file with these permissions. Their mappings cannot be counted: neighbours become one. */
