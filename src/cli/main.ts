@@ -78,7 +78,7 @@ function refuseSeveral({ _: [name] }: { _: readonly unknown[] }): true {
   if (launch === null || !command || command.joinsRanks) return true;
   const able = commands.filter(({ joinsRanks }) => joinsRanks).map(nameOf);
   throw new UserError(
-    `An MPI launcher started ${launch.size} processes (${launch.variable}), each of which would do \`recap ${name}\` anew. ` +
+    `An MPI launcher started ${launch.size} processes (${launch.variable}), each of which would do "recap ${name}" anew. ` +
       `Start it without the launcher; ${able.join(' and ')} work with one.`,
   );
 }

@@ -189,7 +189,7 @@ describeWith({ command: launchers['Open MPI'] }, 'ranks of Open MPI', () => {
   it('other commands are refused, which each rank would do anew', async () => {
     const { status, stderr } = await new Job('Open MPI', { ranks: 2, words: ['info'] }).ended;
     expect(status).toBe(2);
-    expect(stderr).toContain('each of which would do `recap info` anew');
+    expect(stderr).toContain('each of which would do "recap info" anew');
   });
 });
 
