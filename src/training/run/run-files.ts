@@ -27,7 +27,7 @@ export const runSubfolders = ['checkpoints', imagesFolder, tensorboardFolder] as
 
 const checkpointFile = /^checkpoints[\\/](best|step-\d+)\.safetensors$/;
 const otherFile =
-  /^(config\.yaml|metrics(-\d+)?\.jsonl|images[\\/]val-\d+\.\w+|tensorboard[\\/]events\.out\.tfevents\.[^\\/]+)$/;
+  /^(config\.yaml|metrics(-\d+)?\.jsonl|images[\\/](train|val)-\d+\.\w+|tensorboard[\\/]events\.out\.tfevents\.[^\\/]+)$/;
 const leftover = /\.tmp-\d+$/;
 
 /** Whether recap gives a file such a name; `path` is relative to the run's folder. */

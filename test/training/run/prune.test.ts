@@ -194,6 +194,14 @@ describe('pruning runs that ended before their first validation', () => {
     expect(existsSync(dir)).toBe(false);
   });
 
+  it('knows the pictures of images of either split, which may be held out for validation', async () => {
+    const dir = copyOf(failed);
+    mkdirSync(join(dir, 'images'), { recursive: true });
+    for (const name of ['val-12.jpg', 'train-7.jpg']) writeFileSync(join(dir, 'images', name), 'a picture');
+    await prune(dir, failedToo);
+    expect(existsSync(dir)).toBe(false);
+  });
+
   it('keeps those with a file of somebody else, and says which', async () => {
     const dir = copyOf(failed);
     writeFileSync(join(dir, 'notes.txt'), 'why it failed');
