@@ -4,19 +4,22 @@ import type { CommandModule } from 'yargs';
 import { plural } from '../amounts.js';
 import { parseConfigText, resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import { type Dataset, loadDataset } from '../data/dataset.js';
-import { fullLength, syntheticDataset } from '../data/synthetic.js';
+import { type DataSource, loadSource } from '../data/data-source.js';
+import type { Dataset } from '../data/dataset.js';
 import { UserError } from '../errors.js';
 import { usableThreads } from '../files/container-limits.js';
+import { benchLines, benchRecord, type Lengths } from '../report/bench-report.js';
 import { RunReport } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import type { Precision } from '../tensor/matrix.js';
-import { type BenchmarkResult, benchmark } from '../training/checks/benchmark.js';
+import { type BenchmarkOptions, type BenchmarkResult, benchmark } from '../training/checks/benchmark.js';
 import { fastestSettings } from '../training/checks/fastest-settings.js';
 import { measurePeak } from '../training/checks/peak.js';
 import type { Trainer } from '../training/loop/trainer.js';
 import type { TrainingStep } from '../training/loop/training-steps.js';
+import type { Ranks } from '../training/parallel/ranks.js';
 import { configOption, jsonOption, quietOption, setOption } from './options.js';
+import { withRanks } from './ranks.js';
 import { wholeNumber } from './whole-number.js';
 
 interface Arguments {
@@ -31,8 +34,6 @@ interface Arguments {
   json: boolean;
   quiet: boolean;
 }
-
-type Lengths = 'full' | 'data';
 
 export const benchCommand: CommandModule<unknown, Arguments> = {
   builder: (yargs) =>
@@ -58,7 +59,7 @@ export const benchCommand: CommandModule<unknown, Arguments> = {
           type: 'string',
           requiresArg: true,
           describe:
-            'Worker counts, such as 1,2 (default: every core); auto: find what is fastest, shards and batch too',
+            'Worker counts of a process, such as 1,2 (default: every core); auto: find what is fastest, shards and batch too',
         },
         steps: { type: 'number', requiresArg: true, default: 30, describe: 'Steps that count' },
         json: jsonOption,
@@ -67,36 +68,73 @@ export const benchCommand: CommandModule<unknown, Arguments> = {
       .example('$0 bench --shape coco --workers 1,2', 'the COCO shape with one and two workers')
       .example('$0 bench --config config/flickr1k-lstm.yaml --json', 'real captions, one JSON object a line')
       .example('$0 bench --config FILE --workers auto', 'what to write into the config on this machine')
+      .example('mpirun -n 2 npx recap bench --config FILE', 'training over two processes')
       .example("$0 bench --shape coco --set 'engine={name: cpu, blas: none}'", 'WebAssembly alone'),
   handler: bench,
 };
 
 async function bench(args: Arguments): Promise<void> {
+  await withRanks(
+    () => subjectOf(args).config,
+    (ranks) => benchAsFirst(args, ranks),
+  );
+}
+
+async function benchAsFirst(args: Arguments, ranks: Ranks | undefined): Promise<void> {
+  const { config, source, lengths } = subjectOf(args);
   const screen = new Screen({ live: process.stderr, quiet: args.quiet });
-  const lengths = args.lengths ?? (args.shape === undefined ? 'data' : 'full');
-  const { config, load } = subject(args, lengths);
-  const steps = wholeNumber('--steps', args.steps);
-  const counts = args.workers === 'auto' ? null : workerCounts(args.workers);
-  const preparing = (what: string, done?: number, of?: number) => screen.wait({ what, done, of });
-  let peak = Number.NaN;
-  const measure = async (some: Config, workers: number): Promise<BenchmarkResult> => {
-    const result = await benchmark(some, {
-      workers,
-      steps,
-      load,
-      preparing,
+  const run: Run = {
+    args,
+    config,
+    lengths,
+    ranks,
+    screen,
+    options: {
+      ranks,
+      source,
+      load: once((precision) => loadSource(source, config.data, precision, config.train.seed)),
+      steps: wholeNumber('--steps', args.steps),
+      preparing: (what, done, of) => screen.wait({ what, done, of }),
       display: hiddenDisplay,
-      step: (done, of) => screen.wait({ what: plural(workers, 'worker'), done, of, unit: 'steps' }),
       onFault: (message) => screen.warning(message),
+    },
+  };
+  await measureSpeed(run);
+}
+
+interface Run {
+  readonly args: Arguments;
+  readonly config: Config;
+  readonly lengths: Lengths;
+  readonly ranks: Ranks | undefined;
+  readonly screen: Screen;
+  readonly options: Omit<BenchmarkOptions, 'workers'>;
+}
+
+async function measureSpeed({ args, config, lengths, ranks, screen, options }: Run): Promise<void> {
+  const counts = args.workers === 'auto' ? null : workerCounts(args.workers);
+  if (counts === null && ranks) {
+    throw new UserError(
+      `--workers auto searches in one process, but there are ${ranks.size} ranks. Name worker counts of a rank, or leave it out.`,
+    );
+  }
+  let peak = Number.NaN;
+  const measure = async (some: Config, workers: number | 'auto'): Promise<BenchmarkResult> => {
+    const what = workers === 'auto' ? 'all workers' : plural(workers, 'worker');
+    const result = await benchmark(some, {
+      ...options,
+      workers,
+      step: (done, of) => screen.wait({ what: ranks ? `${what} a rank` : what, done, of, unit: 'steps' }),
     });
     if (Number.isNaN(peak)) {
-      preparing('measuring what one core can do at most');
+      options.preparing?.('measuring what one core can do at most');
       peak = await measurePeak(result.trainer.engine.choice);
     }
     screen.endLive();
-    const peakShare = (result.gflops * 1e9) / (peak * Math.min(workers, usableThreads()));
-    if (args.json) screen.result(JSON.stringify(record(result, lengths, peakShare)));
-    else for (const line of lines(result, lengths, peakShare)) screen.result(line);
+    const threads = ranks ? ranks.workers().reduce((sum, each) => sum + each, 0) : usableThreads();
+    const peakShare = (result.gflops * 1e9) / (peak * Math.min(result.trainer.workers, threads));
+    if (args.json) screen.result(JSON.stringify(benchRecord(result, lengths, peakShare)));
+    else for (const line of benchLines(result, lengths, peakShare)) screen.result(line);
     return result;
   };
   if (counts === null) await findFastest(config, args, measure, screen);
@@ -149,27 +187,28 @@ async function findFastest(
   }
 }
 
-function subject(
-  args: Arguments,
-  lengths: Lengths,
-): { config: Config; load: (precision: Precision) => Promise<Dataset> } {
+interface Subject {
+  readonly config: Config;
+  readonly source: DataSource;
+  readonly lengths: Lengths;
+}
+
+/** @throws UserError where the words name no config, or two */
+function subjectOf(args: Arguments): Subject {
   if ((args.shape === undefined) === (args.config === undefined)) {
     throw new UserError('bench needs either --shape coco or --config FILE.');
   }
+  const lengths = args.lengths ?? (args.shape === undefined ? 'data' : 'full');
   const sets =
     args.batch === undefined ? args.set : [...args.set, `train.batchSize=${wholeNumber('--batch', args.batch)}`];
   if (args.config !== undefined) {
-    const config = resolveConfig(args.config, sets);
-    const load = async (precision: Precision) => {
-      const dataset = await loadDataset(config.data, precision, config.train.seed);
-      return lengths === 'full' ? fullLength(dataset) : dataset;
-    };
-    return { config, load: once(load) };
+    const source = { synthetic: null, fullLength: lengths === 'full' };
+    return { config: resolveConfig(args.config, sets), source, lengths };
   }
   const config = parseConfigText(`{ data: { builtin: shapes }, model: { cell: ${args.cell} } }`, '--shape coco', sets);
   const grid = config.model.attention === 'none' ? null : { positions: 49, columns: 352 };
   const coco = { captions: 10_000, images: 2000, steps: 16, featureDim: 512, vocabSize: 1004, lengths, grid };
-  return { config, load: once(async () => syntheticDataset(coco, config.train.seed)) };
+  return { config, source: { synthetic: coco, fullLength: false }, lengths };
 }
 
 /** The data of one config, which has one engine and so one precision, is the same in every measurement. */
@@ -186,8 +225,8 @@ const mostRows = 65_536;
 /** As many as `train.workers` may be. */
 const mostWorkers = 1024;
 
-function workerCounts(text: string | undefined): number[] {
-  if (text === undefined) return [usableThreads()];
+function workerCounts(text: string | undefined): readonly (number | 'auto')[] {
+  if (text === undefined) return ['auto'];
   return text.split(',').map((word) => {
     const count = Number(word);
     if (word.trim() === '' || Number.isNaN(count)) {
@@ -196,55 +235,4 @@ function workerCounts(text: string | undefined): number[] {
     if (count > mostWorkers) throw new UserError(`--workers: found ${count}, expected at most ${mostWorkers}.`);
     return wholeNumber('--workers', count);
   });
-}
-
-function record({ trainer, engine, ...measured }: BenchmarkResult, lengths: Lengths, peakShare: number) {
-  return {
-    model: trainer.model.spec.title,
-    engine: engine.engine,
-    supplier: engine.supplier,
-    precision: engine.precision,
-    workers: trainer.workers,
-    shards: trainer.shards,
-    batchSize: trainer.config.train.batchSize,
-    lengths,
-    captionsPerSecond: measured.captionsPerSecond,
-    stepMs: measured.stepMs,
-    gflops: measured.gflops,
-    peakShare,
-    phases: measured.phases,
-    idleShare: measured.idleShare,
-    watching: measured.watching,
-  };
-}
-
-function lines(
-  { trainer, engine, switchedOff, ...measured }: BenchmarkResult,
-  lengths: Lengths,
-  peakShare: number,
-): string[] {
-  const { model, workers, shards, config } = trainer;
-  const { min, median, max } = measured.stepMs;
-  const { forwardBackward, dispatch, update, rest } = measured.phases;
-  const { stepMs, share, validationMs } = measured.watching;
-  return [
-    `${model.spec.title}, ${lengths === 'full' ? 'full length' : 'lengths of the data'}, ${engine.engine} ` +
-      `(${engine.precision}; ${engine.detail}), ${workers} worker${workers === 1 ? '' : 's'}, ${shards} shard${shards === 1 ? '' : 's'}, ` +
-      `minibatches of ${config.train.batchSize}`,
-    ...(switchedOff.length > 0 ? [`  switched off for this: ${switchedOff.join(', ')}`] : []),
-    `  ${Math.round(measured.captionsPerSecond)} captions/s   step ${ms(median)} (${ms(min)} to ${ms(max)})`,
-    `  ${measured.gflops.toFixed(1)} GFLOP/s in products, ${percent(peakShare)} of the measured peak`,
-    `  forward and backward ${ms(forwardBackward)}, dispatch ${ms(dispatch)}, reduction and update ${ms(update)}, ` +
-      `rest ${ms(rest)}; workers idle ${percent(measured.idleShare)}`,
-    `  watched by log, TensorBoard and display: ${stepMs.toFixed(2)} ms more, ${(100 * share).toFixed(2)}% of a step; ` +
-      `at a validation ${ms(validationMs)}`,
-  ];
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(1)} ms`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
 }

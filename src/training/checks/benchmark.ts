@@ -1,31 +1,28 @@
 /** Measures training speed: the real training loop on real or synthetic data, without files. */
 import type { Config } from '../../config/schema.js';
 import { captionBatch, captionLengths } from '../../data/batches.js';
-import type { Dataset } from '../../data/dataset.js';
 import { Sampler } from '../../data/sampler.js';
 import { productOperations } from '../../engine/cost.js';
 import type { EngineDescription } from '../../engine/engine.js';
-import type { Precision } from '../../tensor/matrix.js';
 import { packedPlan } from '../../tensor/step-plan.js';
 import { withTrueCaptions } from '../loop/self-critical.js';
 import { phasesOf } from '../loop/step-phases.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
 import { type TrainingStep, trainingSteps } from '../loop/training-steps.js';
+import { shardsOf } from '../parallel/exchange.js';
 import { dealRows } from '../parallel/sharding.js';
 import { Watching, type WatchingCost } from './watching.js';
 
-export interface BenchmarkOptions {
-  readonly workers: number;
+export interface BenchmarkOptions extends Pick<TrainerOptions, 'ranks' | 'source' | 'load' | 'preparing'> {
+  /** Of each process; `auto` as in a run. */
+  readonly workers: number | 'auto';
   /** Steps that count, after the first few that do not. */
   readonly steps: number;
-  readonly load?: (precision: Precision) => Promise<Dataset>;
   readonly onFault: (message: string) => void;
-  /** Told what is being done, where that takes its time before the first step. */
-  readonly preparing?: TrainerOptions['preparing'];
   /** What would show the steps of a run to a person. */
-  readonly display?: (trainer: Trainer) => (step: TrainingStep) => void;
+  readonly display?: ((trainer: Trainer) => (step: TrainingStep) => void) | undefined;
   /** Told after each step, those that do not count among them. */
-  readonly step?: (done: number, of: number) => void;
+  readonly step?: ((done: number, of: number) => void) | undefined;
 }
 
 export interface Spread {
@@ -57,7 +54,7 @@ export interface WatchingTimes {
 }
 
 export interface BenchmarkResult {
-  readonly trainer: Pick<Trainer, 'config' | 'model' | 'dataset' | 'engine' | 'shards' | 'workers'>;
+  readonly trainer: Pick<Trainer, 'config' | 'model' | 'dataset' | 'engine' | 'shards' | 'workers' | 'ranks'>;
   readonly engine: EngineDescription;
   /** Keys of what the config asks for and the benchmark, which is of true captions, does without. */
   readonly switchedOff: readonly string[];
@@ -67,6 +64,8 @@ export interface BenchmarkResult {
   /** Matrix products actually done, 1e9 operations a second. */
   readonly gflops: number;
   readonly phases: PhaseTimes;
+  /** Milliseconds of a step, the median, in which this process exchanged numbers with others or waited for them to. */
+  readonly communicationMs: number;
   readonly watching: WatchingTimes;
   /** Share of the workers' time during forward and backward in which they had nothing to do. */
   readonly idleShare: number;
@@ -79,20 +78,34 @@ export async function benchmark(config: Config, options: BenchmarkOptions): Prom
   const { config: plain, switchedOff } = withTrueCaptions(config);
   const trainer = await createTrainer(
     { ...plain, train: { ...plain.train, workers: options.workers }, report: { ...plain.report, tensorboard: true } },
-    { onFault: options.onFault, preparing: options.preparing, load: options.load },
+    options,
   );
   let watching: Watching | null = null;
   try {
     watching = new Watching(trainer, options.display?.(trainer) ?? (() => {}));
     const last = warmUpSteps + options.steps;
     const steps: TrainingStep[] = [];
+    const communicating: number[] = [];
+    const communicated = () => options.ranks?.communicator.milliseconds ?? 0;
+    let before = communicated();
     for await (const step of trainingSteps(trainer, 1, last)) {
+      const now = communicated();
       watching.step(step);
       options.step?.(step.step, last);
-      if (step.step > warmUpSteps) steps.push(step);
+      if (step.step > warmUpSteps) {
+        steps.push(step);
+        communicating.push(now - before);
+      }
+      before = now;
     }
     const cost = watching.cost(last);
-    return { ...measured(trainer, steps, cost), engine: trainer.engine.description, switchedOff };
+    const communicationMs = median(communicating);
+    return {
+      ...measured(trainer, steps, cost),
+      communicationMs,
+      engine: trainer.engine.description,
+      switchedOff,
+    };
   } finally {
     watching?.close();
     await trainer.coordinator.close();
@@ -103,17 +116,17 @@ function measured(
   trainer: Trainer,
   steps: readonly TrainingStep[],
   { steps: watched, validationMs }: WatchingCost,
-): Omit<BenchmarkResult, 'engine' | 'switchedOff'> {
-  const { config, model, dataset, engine, shards, workers } = trainer;
+): Omit<BenchmarkResult, 'engine' | 'switchedOff' | 'communicationMs'> {
+  const { config, model, dataset, engine, shards, workers, ranks } = trainer;
   const totals = steps.map(({ timing }) => timing.total);
   const stepMs = spread(totals);
   const watchedMs = median(watched.slice(warmUpSteps));
   const seconds = totals.reduce((sum, total) => sum + total, 0) / 1000;
   const operations = steps.reduce((sum, { step }) => sum + operationsOf(trainer, step), 0);
   const captions = median(steps.map((step) => step.captions));
-  const slowest = (step: TrainingStep) => Math.max(...workerLoads(step.timing.shards, workers));
+  const slowest = (step: TrainingStep) => Math.max(...workerLoads(trainer, step.timing.shards));
   return {
-    trainer: { config, model, dataset, engine, shards, workers },
+    trainer: { config, model, dataset, engine, shards, workers, ranks },
     captionsPerSecond: (captions * 1000) / stepMs.median,
     stepMs,
     gflops: operations / seconds / 1e9,
@@ -128,11 +141,14 @@ function measured(
   };
 }
 
-/** Work of each worker when shards are taken in order by whoever is free. */
-function workerLoads(shards: readonly number[], workers: number): number[] {
-  const loads = new Array<number>(workers).fill(0);
-  for (const milliseconds of shards) loads[loads.indexOf(Math.min(...loads))]! += milliseconds;
-  return loads;
+/** Work of each worker when the shards of its process are taken in order by whoever is free. */
+function workerLoads({ rankWorkers }: Trainer, shards: readonly number[]): number[] {
+  return rankWorkers.flatMap((workers, rank) => {
+    const { from, to } = shardsOf({ rank, size: rankWorkers.length }, shards.length);
+    const loads = new Array<number>(workers).fill(0);
+    for (const milliseconds of shards.slice(from, to)) loads[loads.indexOf(Math.min(...loads))]! += milliseconds;
+    return loads;
+  });
 }
 
 function operationsOf({ settings, dataset, model, shards }: Trainer, step: number): number {

@@ -1,7 +1,8 @@
 /** What a process of a run does that is not the first: it loads the data, makes its share, and carries out commands. */
 import { deserialize, serialize } from 'node:v8';
 import type { Config } from '../../config/schema.js';
-import { type Dataset, loadDataset } from '../../data/dataset.js';
+import { loadSource } from '../../data/data-source.js';
+import type { Dataset } from '../../data/dataset.js';
 import { engineCandidates, haveSameBits } from '../../engine/select.js';
 import { TrainingError, UserError } from '../../errors.js';
 import { family } from '../../model/captioner.js';
@@ -32,7 +33,7 @@ export async function takePart(communicator: Communicator, hello: Hello): Promis
         await answer(await rank.begin(message));
         break;
       case 'end':
-        await rank.share?.close();
+        await rank.leave();
         return;
       default:
         await answer(await rank.share!.run(message));
@@ -47,10 +48,17 @@ class Rank {
 
   constructor(private readonly communicator: Communicator) {}
 
-  async load({ config, precision }: Load) {
+  /** Ends the share that it has. */
+  async leave(): Promise<void> {
+    const { share } = this;
+    this.share = null;
+    await share?.close();
+  }
+
+  async load({ config, source, precision }: Load) {
     this.config = config;
     try {
-      this.dataset = await loadDataset(config.data, precision, config.train.seed);
+      this.dataset = await loadSource(source, config.data, precision, config.train.seed);
       return { checksum: this.dataset.checksum, failure: null };
     } catch (error) {
       return { checksum: '', failure: failureOf(error) };
@@ -61,6 +69,7 @@ class Rank {
     const { communicator, dataset } = this;
     const { train, engine: wanted } = this.config!;
     try {
+      await this.leave();
       const [chosen] = await engineCandidates(wanted, engine);
       if (!haveSameBits(chosen!.choice, engine)) {
         throw new UserError(

@@ -1,7 +1,8 @@
 /** Puts together what every kind of training needs: data, model shape, engine, workers, settings. */
 import type { Config } from '../../config/schema.js';
 import { columnStatistics } from '../../data/column-statistics.js';
-import { type Dataset, loadDataset } from '../../data/dataset.js';
+import { configuredData, type DataSource, loadSource } from '../../data/data-source.js';
+import type { Dataset } from '../../data/dataset.js';
 import { type SamplerConfig, stepsPerEpoch } from '../../data/sampler.js';
 import { unwrittenIds } from '../../data/vocabulary.js';
 import {
@@ -44,7 +45,9 @@ export interface TrainerOptions {
   readonly onFault?: ((message: string) => void) | undefined;
   /** Told what is being done, where that takes its time. */
   readonly preparing?: Preparing | undefined;
-  /** In place of the data that the config names. */
+  /** The data, for every process of the run; that which the config names by default. */
+  readonly source?: DataSource | undefined;
+  /** In place of loading that data here. */
   readonly load?: ((precision: Precision) => Promise<Dataset> | Dataset) | undefined;
   /** What makes the model of `config.model`; the built-in captioners by default. */
   readonly family?: ModelFamily | undefined;
@@ -69,6 +72,8 @@ export interface Trainer {
   readonly engine: ChosenEngine;
   /** Of all processes together. */
   readonly workers: number;
+  /** Of each process. */
+  readonly rankWorkers: readonly number[];
   readonly shards: number;
   /** The processes of the run; null where it is one. */
   readonly ranks: Ranks | null;
@@ -88,16 +93,16 @@ export interface Trainer {
  * @throws UserError for anything in config or data that does not fit
  */
 export async function createTrainer(config: Config, options: TrainerOptions = {}): Promise<Trainer> {
-  const { checkpoint, ranks } = options;
+  const { checkpoint, ranks, source = configuredData } = options;
   const recorded = checkpoint?.state.engineChoice as EngineChoice | undefined;
   const engines = await engineCandidates(config.engine, recorded);
   const loading = (done?: number, of?: number) => options.preparing?.('loading the data', done, of);
-  const load = options.load ?? ((precision) => loadDataset(config.data, precision, config.train.seed, loading));
+  const load = options.load ?? ((precision) => loadSource(source, config.data, precision, config.train.seed, loading));
   loading();
   // All candidates compute in the same precision.
   const precision = precisionOf(engines[0]!.choice);
   ranks?.watch(config.train.rankSeconds);
-  await ranks?.load({ config, precision });
+  await ranks?.load({ config, source, precision });
   const dataset = await load(precision);
   await ranks?.loaded(dataset.checksum, config.data.dir);
   if (dataset.train.count === 0) throw new UserError('The training split has no captions.');
@@ -191,6 +196,7 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     wordVectorsChecksum: wordVectors.checksum,
     engine,
     workers: allWorkers,
+    rankWorkers: workers,
     shards,
     ranks: ranks ?? null,
     coordinator,

@@ -1,6 +1,7 @@
 /** What the coordinator asks of every process of a run, itself among them, and what each of them answers. */
 import type { Config } from '../../config/schema.js';
 import type { Batch } from '../../data/batches.js';
+import type { DataSource } from '../../data/data-source.js';
 import type { SplitName } from '../../data/dataset.js';
 import type { GradientSource, ParameterValues } from '../../engine/engine.js';
 import type { EngineChoice } from '../../engine/select.js';
@@ -75,6 +76,7 @@ export interface Hello {
 export interface Load {
   readonly kind: 'load';
   readonly config: Config;
+  readonly source: DataSource;
   readonly precision: Precision;
 }
 
