@@ -1,4 +1,4 @@
-/** `recap bench`: captions a second of the real training loop. */
+/** `recap bench`: captions a second of the real training loop, and what more ranks would bring. */
 import { Writable } from 'node:stream';
 import type { CommandModule } from 'yargs';
 import { plural } from '../amounts.js';
@@ -9,20 +9,24 @@ import type { Dataset } from '../data/dataset.js';
 import { UserError } from '../errors.js';
 import { usableThreads } from '../files/container-limits.js';
 import { benchLines, benchRecord, type Lengths } from '../report/bench-report.js';
+import { predictionLines, predictionRecord } from '../report/prediction-report.js';
 import { RunReport } from '../report/run-report.js';
 import { Screen } from '../report/screen.js';
 import type { Precision } from '../tensor/matrix.js';
 import { type BenchmarkOptions, type BenchmarkResult, benchmark } from '../training/checks/benchmark.js';
+import { measureCosts } from '../training/checks/cost-measurement.js';
 import { fastestSettings } from '../training/checks/fastest-settings.js';
 import { measurePeak } from '../training/checks/peak.js';
+import { predict } from '../training/checks/prediction.js';
 import type { Trainer } from '../training/loop/trainer.js';
 import type { TrainingStep } from '../training/loop/training-steps.js';
 import type { Ranks } from '../training/parallel/ranks.js';
+import { type NetworkWords, networkOf, networkOptions, refuseIdleNetwork } from './network-options.js';
 import { configOption, jsonOption, quietOption, setOption } from './options.js';
 import { withRanks } from './ranks.js';
 import { wholeNumber } from './whole-number.js';
 
-interface Arguments {
+interface Arguments extends NetworkWords {
   shape?: 'coco';
   config?: string;
   set: string[];
@@ -61,6 +65,8 @@ export const benchCommand: CommandModule<unknown, Arguments> = {
           describe:
             'Worker counts of a process, such as 1,2 (default: every core); auto: find what is fastest, shards and batch too',
         },
+        predict: { type: 'boolean', default: false, describe: 'Predict the step of 1 to 256 MPI ranks' },
+        ...networkOptions,
         steps: { type: 'number', requiresArg: true, default: 30, describe: 'Steps that count' },
         json: jsonOption,
         quiet: quietOption,
@@ -69,6 +75,7 @@ export const benchCommand: CommandModule<unknown, Arguments> = {
       .example('$0 bench --config config/flickr1k-lstm.yaml --json', 'real captions, one JSON object a line')
       .example('$0 bench --config FILE --workers auto', 'what to write into the config on this machine')
       .example('mpirun -n 2 npx recap bench --config FILE', 'training over two processes')
+      .example('$0 bench --config FILE --predict --bandwidth 12.5', 'a cluster on 100 Gbit/s that one has not')
       .example("$0 bench --shape coco --set 'engine={name: cpu, blas: none}'", 'WebAssembly alone'),
   handler: bench,
 };
@@ -99,7 +106,8 @@ async function benchAsFirst(args: Arguments, ranks: Ranks | undefined): Promise<
       onFault: (message) => screen.warning(message),
     },
   };
-  await measureSpeed(run);
+  if (args.predict) await predictRanks(run);
+  else await measureSpeed(run);
 }
 
 interface Run {
@@ -139,6 +147,25 @@ async function measureSpeed({ args, config, lengths, ranks, screen, options }: R
   };
   if (counts === null) await findFastest(config, args, measure, screen);
   else for (const workers of counts) await measure(config, workers);
+}
+
+async function predictRanks({ args, config, lengths, ranks, screen, options }: Run): Promise<void> {
+  const counts = args.workers === 'auto' ? [] : workerCounts(args.workers);
+  if (counts.length !== 1) {
+    throw new UserError(`--workers: found "${args.workers}", expected one worker count with --predict.`);
+  }
+  const workers = counts[0] === 'auto' ? (ranks?.workers()[0] ?? usableThreads()) : counts[0]!;
+  const measured = await measureCosts(config, {
+    ...options,
+    ranks,
+    workers,
+    step: (done, of) => screen.wait({ what: 'measuring', done, of, unit: 'steps' }),
+  });
+  screen.endLive();
+  const { network, sources } = networkOf(args, measured.network);
+  const prediction = predict(config, measured, network);
+  if (args.json) screen.result(JSON.stringify(predictionRecord(measured, prediction, sources, lengths)));
+  else for (const line of predictionLines(measured, prediction, sources, lengths)) screen.result(line);
 }
 
 /** A run's display on a terminal that nobody sees. */
@@ -198,6 +225,7 @@ function subjectOf(args: Arguments): Subject {
   if ((args.shape === undefined) === (args.config === undefined)) {
     throw new UserError('bench needs either --shape coco or --config FILE.');
   }
+  refuseIdleNetwork(args);
   const lengths = args.lengths ?? (args.shape === undefined ? 'data' : 'full');
   const sets =
     args.batch === undefined ? args.set : [...args.set, `train.batchSize=${wholeNumber('--batch', args.batch)}`];

@@ -222,4 +222,4 @@ function inCells({ counts, places }: Parts): { counts: number; places: number; c
 }
 
 /** What the library reads and writes by its address must be in use, in JavaScript's eyes, until the operation is done. */
-function keptUntilHere(..._buffers: readonly unknown[]): void {}
+export function keptUntilHere(..._buffers: readonly unknown[]): void {}

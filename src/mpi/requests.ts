@@ -8,6 +8,8 @@ export type Request = number;
 
 /** Milliseconds for which a process that waits asks again and again before it lets others have the processor. */
 const impatient = 2;
+/** Milliseconds between two times that it asks from then on. */
+export const askingInterval = 1;
 
 interface Waiting {
   readonly handle: Handle;
@@ -83,7 +85,7 @@ export class Requests {
     this.isAsking = this.waiting.size > 0;
     if (!this.isAsking) return;
     if (performance.now() - this.changedAt < impatient) setImmediate(() => this.ask());
-    else setTimeout(() => this.ask(), 1);
+    else setTimeout(() => this.ask(), askingInterval);
   }
 
   private settle(each: Waiting, error?: Error): void {

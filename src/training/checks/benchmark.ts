@@ -4,12 +4,14 @@ import { captionBatch, captionLengths } from '../../data/batches.js';
 import { Sampler } from '../../data/sampler.js';
 import { productOperations } from '../../engine/cost.js';
 import type { EngineDescription } from '../../engine/engine.js';
+import { plannedBytes } from '../../engine/shared-memory.js';
 import { packedPlan } from '../../tensor/step-plan.js';
 import { withTrueCaptions } from '../loop/self-critical.js';
 import { phasesOf } from '../loop/step-phases.js';
 import { createTrainer, type Trainer, type TrainerOptions } from '../loop/trainer.js';
 import { type TrainingStep, trainingSteps } from '../loop/training-steps.js';
 import { shardsOf } from '../parallel/exchange.js';
+import { memoryPlan } from '../parallel/memory-plan.js';
 import { dealRows } from '../parallel/sharding.js';
 import { Watching, type WatchingCost } from './watching.js';
 
@@ -64,8 +66,12 @@ export interface BenchmarkResult {
   /** Matrix products actually done, 1e9 operations a second. */
   readonly gflops: number;
   readonly phases: PhaseTimes;
+  /** Bytes of shared memory that a process would take with so many shards. */
+  readonly sharedBytes: (shards: number) => number;
   /** Milliseconds of a step, the median, in which this process exchanged numbers with others or waited for them to. */
   readonly communicationMs: number;
+  /** Means of all shards that have captions, and of all steps. */
+  readonly shard: { readonly rows: number; readonly milliseconds: number };
   readonly watching: WatchingTimes;
   /** Share of the workers' time during forward and backward in which they had nothing to do. */
   readonly idleShare: number;
@@ -100,9 +106,12 @@ export async function benchmark(config: Config, options: BenchmarkOptions): Prom
     }
     const cost = watching.cost(last);
     const communicationMs = median(communicating);
+    const plan = trainer.coordinator.options;
+    const sharedBytes = (shards: number) => plannedBytes(memoryPlan({ ...plan, shards }));
     return {
       ...measured(trainer, steps, cost),
       communicationMs,
+      sharedBytes,
       engine: trainer.engine.description,
       switchedOff,
     };
@@ -116,7 +125,7 @@ function measured(
   trainer: Trainer,
   steps: readonly TrainingStep[],
   { steps: watched, validationMs }: WatchingCost,
-): Omit<BenchmarkResult, 'engine' | 'switchedOff' | 'communicationMs'> {
+): Omit<BenchmarkResult, 'engine' | 'switchedOff' | 'communicationMs' | 'sharedBytes'> {
   const { config, model, dataset, engine, shards, workers, ranks } = trainer;
   const totals = steps.map(({ timing }) => timing.total);
   const stepMs = spread(totals);
@@ -125,6 +134,8 @@ function measured(
   const operations = steps.reduce((sum, { step }) => sum + operationsOf(trainer, step), 0);
   const captions = median(steps.map((step) => step.captions));
   const slowest = (step: TrainingStep) => Math.max(...workerLoads(trainer, step.timing.shards));
+  const { accumulate } = config.train;
+  const shardsWithCaptions = Math.min(shards, captions / accumulate) * accumulate;
   return {
     trainer: { config, model, dataset, engine, shards, workers, ranks },
     captionsPerSecond: (captions * 1000) / stepMs.median,
@@ -135,6 +146,10 @@ function measured(
       dispatch: median(steps.map((step) => step.timing.gradients - slowest(step))),
       update: median(steps.map(({ timing }) => timing.update)),
       rest: median(steps.map(({ timing }) => timing.total - timing.gradients - timing.update)),
+    },
+    shard: {
+      rows: captions / shardsWithCaptions,
+      milliseconds: sum(steps.flatMap(({ timing }) => timing.shards)) / steps.length / shardsWithCaptions,
     },
     watching: { stepMs: watchedMs, share: watchedMs / stepMs.median, validationMs },
     idleShare: median(steps.map(({ timing }) => phasesOf(timing, workers).wait / timing.gradients)),
@@ -174,7 +189,7 @@ function spread(values: readonly number[]): Spread {
   return { min: Math.min(...values), median: median(values), max: Math.max(...values) };
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;

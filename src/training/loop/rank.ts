@@ -8,6 +8,7 @@ import { TrainingError, UserError } from '../../errors.js';
 import { family } from '../../model/captioner.js';
 import type { Communicator } from '../../mpi/communicator.js';
 import { type Begin, failureOf, type Hello, type Load, type Message } from '../parallel/commands.js';
+import { probeNetwork } from '../parallel/network-probe.js';
 import { patienceAtStart } from '../parallel/ranks.js';
 import { Share } from '../parallel/share.js';
 
@@ -31,6 +32,10 @@ export async function takePart(communicator: Communicator, hello: Hello): Promis
         break;
       case 'begin':
         await answer(await rank.begin(message));
+        break;
+      case 'probe':
+        await probeNetwork(communicator, message.counts);
+        await answer({});
         break;
       case 'end':
         await rank.leave();

@@ -25,7 +25,7 @@ import { Coordinator, type CoordinatorOptions } from '../parallel/coordinator.js
 import { memoryPlan } from '../parallel/memory-plan.js';
 import { type Model, modelOf } from '../parallel/model.js';
 import type { Ranks } from '../parallel/ranks.js';
-import { shardsFor, shardsWithin } from '../parallel/sharding.js';
+import { shardsForRanks, shardsWithin } from '../parallel/sharding.js';
 import { trueCaptions } from './caption-source.js';
 import { fasterEngine, timeStep } from './faster-engine.js';
 import { drawParameters, type InitialData, loadParameters } from './initial-parameters.js';
@@ -166,7 +166,7 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     // Libraries say themselves what memory they need, and what they read of the environment must be set before.
     prepareProcess(choice);
     const bytesOf = (some: number) => plannedBytes(memoryPlan({ ...parallel, engine: choice, shards: some }));
-    const most = Math.max(ranks?.size ?? 1, shardsFor(allWorkers, batchSize));
+    const most = shardsForRanks(ranks?.size ?? 1, allWorkers, batchSize);
     return { ...parallel, engine: choice, shards: shardsWithin(roomForSharedMemory(), most, bytesOf) };
   };
   if (engines.length > 1) options.preparing?.('timing a step on the GPU and on the processor');

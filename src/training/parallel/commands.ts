@@ -101,12 +101,18 @@ export interface Begun {
   readonly failure: Failure | null;
 }
 
+/** Messages between all processes are timed, where `counts` are the numbers that one holds; without any it is only answered. */
+export interface Probe {
+  readonly kind: 'probe';
+  readonly counts: readonly number[];
+}
+
 /** The run is over, or never began. */
 export interface End {
   readonly kind: 'end';
 }
 
-export type Message = Load | Begin | Command | End;
+export type Message = Load | Begin | Probe | Command | End;
 
 export function failureOf(error: unknown): Failure {
   const known = error instanceof UserError || error instanceof TrainingError ? error.name : null;

@@ -18,7 +18,9 @@ import {
   type Hello,
   type Load,
   type Loaded,
+  type Probe,
 } from './commands.js';
+import { probeNetwork, type TimedMessages } from './network-probe.js';
 import { workersOfRanks } from './rank-workers.js';
 
 /** Seconds without a sign of life after which a process counts as lost, until the config of the run is known. */
@@ -96,8 +98,20 @@ export class Ranks {
     this.refuse(await this.answers<Begun>());
   }
 
+  /**
+   * Times messages of so many numbers between all processes; nothing else may be under way.
+   *
+   * @param counts none to have all others answer, and no more
+   */
+  async probe(counts: readonly number[] = []): Promise<readonly TimedMessages[]> {
+    await this.tell({ kind: 'probe', counts });
+    const timed = await probeNetwork(this.communicator, counts);
+    await this.answers();
+    return timed;
+  }
+
   /** Sends all others a message. */
-  async tell(message: Load | Begin | Command): Promise<void> {
+  async tell(message: Load | Begin | Probe | Command): Promise<void> {
     await this.communicator.broadcast(serialize(message));
   }
 

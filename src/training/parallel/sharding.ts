@@ -27,6 +27,11 @@ export function shardsFor(workers: number, batchSize: number): number {
   return Math.max(1, Math.min(workers, Math.floor(batchSize / leastRows)));
 }
 
+/** Parts of a minibatch for so many processes and all their workers; each process gets one at least. */
+export function shardsForRanks(ranks: number, workers: number, batchSize: number): number {
+  return Math.max(ranks, shardsFor(workers, batchSize));
+}
+
 /** The most shards, up to `most`, that fit into so many bytes; at least one. */
 export function shardsWithin(bytes: number, most: number, bytesOf: (shards: number) => number): number {
   let shards = most;
