@@ -4,16 +4,23 @@ import json
 import time
 
 
-def measure(step, rows_of_steps, steps, warm_up):
-    """Milliseconds of each of `steps` calls of step(rows), after `warm_up` untimed ones."""
+def measure(step, rows_of_steps, steps, warm_up, compilations=lambda: 0):
+    """Milliseconds of each of `steps` calls of step(rows), after `warm_up` untimed ones. A call in which the count of
+    compilations() rises is made again, so that every peer is timed on the same minibatches."""
     for _ in range(warm_up):
         step(next(rows_of_steps))
     milliseconds = []
+    compiled = compilations()
     for _ in range(steps):
         rows = next(rows_of_steps)
-        start = time.perf_counter()
-        step(rows)
-        milliseconds.append(1000 * (time.perf_counter() - start))
+        while True:
+            start = time.perf_counter()
+            step(rows)
+            took = 1000 * (time.perf_counter() - start)
+            before, compiled = compiled, compilations()
+            if compiled == before:
+                break
+        milliseconds.append(took)
     return milliseconds
 
 

@@ -268,6 +268,12 @@ def captioner(form, shape, parameters):
     return LoopCaptioner(shape, parameters, loop)
 
 
+def adam_in_one_pass():
+    """The argument for Adam as one loop over memory, from PyTorch 2.4 on."""
+    release = tuple(int(number) for number in torch.__version__.split(".")[:2])
+    return {"fused": True} if release >= (2, 4) else {}
+
+
 class TorchTrainer:
     """Training steps of a captioner, or of its DistributedDataParallel wrapper."""
 
@@ -275,7 +281,7 @@ class TorchTrainer:
         self.model = model
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         # torch.optim.Adam adds epsilon after the bias correction, the course before; the work is the same.
-        self.optimizer = torch.optim.Adam(trained, lr=learning_rate)
+        self.optimizer = torch.optim.Adam(trained, lr=learning_rate, **adam_in_one_pass())
         self.precision = precision
 
     def loss_and_gradients(self, features, captions):

@@ -9,8 +9,10 @@ import warnings
 import torch
 
 from measurement import measure, report
-from torch_attention import ATTENTION_FORMS, attention_captioner
-from torch_captioner import FORMS, TorchTrainer, captioner
+from torch_attention import ATTENTION_FORMS
+from torch_captioner import TorchTrainer
+from torch_compiled import compilations
+from torch_forms import ALL_FORMS, model_of
 from workload import captioning_folder, coco_shape
 
 
@@ -20,16 +22,11 @@ def train(rank, options, port):
     # Debian's PyTorch starts with one thread whatever OMP_NUM_THREADS says.
     torch.set_num_threads(options.omp_threads)
     torch.manual_seed(231)
-    attention = options.form in ATTENTION_FORMS
     if options.data:
         work = captioning_folder(options.cell, options.data)
     else:
-        work = coco_shape(options.cell, attention=attention)
-    parameters = work.shape.initial_parameters()
-    if attention:
-        model = attention_captioner(options.form, parameters)
-    else:
-        model = captioner(options.form, work.shape, parameters)
+        work = coco_shape(options.cell, attention=options.form in ATTENTION_FORMS)
+    model = model_of(options.form, work.shape, work.shape.initial_parameters())
     if options.processes > 1:
         torch.distributed.init_process_group(
             "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=options.processes
@@ -44,6 +41,7 @@ def train(rank, options, port):
         work.rows_of_steps(options.batch),
         options.steps,
         options.warm_up,
+        compilations if "compiled" in options.form else lambda: 0,
     )
     if rank == 0:
         blas = int(os.environ.get("OPENBLAS_NUM_THREADS", os.cpu_count()))
@@ -64,7 +62,7 @@ def main():
     """Runs one process, or several side by side."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", default="torch")
-    parser.add_argument("--form", choices=FORMS + ATTENTION_FORMS, default="padded")
+    parser.add_argument("--form", choices=ALL_FORMS, default="padded")
     parser.add_argument("--cell", choices=("lstm", "rnn"), default="lstm")
     parser.add_argument("--data", help="folder in CS231n's layout; without it, random captions at full length")
     parser.add_argument("--batch", type=int, default=100)
