@@ -1,246 +1,225 @@
 /**
- * Runs the same training step in recap, numpy and PyTorch, in turn on this machine, and prints a table of captions per
- * second: node bench/compare.mjs --help
+ * Compares recap's training speed with numpy's and PyTorch's on this machine, cell by cell: a short look at every form
+ * of the step, then recap and the fastest of them in turn. node bench/compare.mjs --help
  */
+
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cellName, selectedCells } from './cells.mjs';
+import { askPython, bestBlasEnv, machine, watchOthers } from './machine.mjs';
 import { peers, recapRuns } from './peer-list.mjs';
+import { contenders, fastestFirst, summary } from './ranking.mjs';
+import { runProgram } from './run-program.mjs';
 
-const usage = `node bench/compare.mjs [--cell lstm|rnn] [--attention] [--data DIR] [--rounds 5] [--steps 20] [--peers A,B] [--json FILE]
+const usage = `node bench/compare.mjs [--cell lstm|rnn] [--lengths full|data] [--precision float32|bf16] [--attention]
+                       [--data DIR] [--rounds 3] [--steps 20] [--peers A,B] [--json FILE] [--check] [--python FILE]
 
-  --cell     lstm (default) or rnn
-  --attention  with additive attention over grids of 49 × 352, at full length: recap and PyTorch, the LSTM
-  --lengths  full: random captions at full length in COCO's shapes (default without --data)
-             data: captions as long as they are (default with --data, which it needs)
-  --data     a folder in CS231n's layout, for real captions and PCA features
-  --rounds   alternating rounds after the screening one (5)
-  --steps    measured steps a run (20)
-  --peers    only runs whose name contains one of these texts, commas between them
-  --json     write every measured line to this file
-  --check    first check that numpy and PyTorch agree on loss and gradients
-  --python   the Python that has numpy and torch (/usr/bin/python3), such as that of a virtual environment
+Without options that narrow it: LSTM and RNN in float32 and bfloat16, then the LSTM with attention in float32.
+
+  --cell       lstm or rnn alone
+  --lengths    full: random captions at full length in COCO's shapes; data: captions as long as they are (needs --data)
+  --precision  float32 or bf16 alone
+  --attention  only the LSTM with additive attention over grids of 49 × 352, at full length, in float32
+  --data       a folder in CS231n's layout, for real captions and PCA features
+  --rounds     alternating rounds of recap and the fastest peer (3)
+  --steps      measured steps of a run in them (20)
+  --peers      only peers whose name contains one of these texts, commas between them
+  --json       write every measured line to this file
+  --check      first check that numpy and PyTorch agree on loss and gradients
+  --python     the Python that has numpy and torch (/usr/bin/python3), such as that of a virtual environment
 
 It uses every core it may run on: for two of many, taskset -c 0,1 node bench/compare.mjs …`;
 
-/** A peer slower than the best by more than this is measured once only. */
-const screeningFactor = 1.5;
+/** Steps of a look, or those of --steps if these are fewer. */
 const screeningSteps = 6;
-const timeLimitMs = 180_000;
 
-const { values: options } = parseArgs({
-  options: {
-    cell: { type: 'string', default: 'lstm' },
-    attention: { type: 'boolean', default: false },
-    lengths: { type: 'string' },
-    data: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    steps: { type: 'string', default: '20' },
-    peers: { type: 'string' },
-    json: { type: 'string' },
-    check: { type: 'boolean', default: false },
-    python: { type: 'string', default: '/usr/bin/python3' },
-    help: { type: 'boolean', default: false },
-  },
-});
+/** Of how many forms every threading is looked at. */
+const formsThreaded = 2;
 
-/** The JSON line a command printed, or why there is none. */
-function runOnce(peer, steps) {
-  const [program, ...args] = peer.command(Math.min(steps, peer.mostSteps ?? steps));
-  const { stdout, stderr, status, error } = spawnSync(program, args, {
-    env: { ...process.env, ...peer.env },
-    encoding: 'utf8',
-    timeout: timeLimitMs,
-    killSignal: 'SIGKILL',
-  });
-  const line = (stdout ?? '')
-    .split('\n')
-    .filter((text) => text.startsWith('{'))
-    .at(-1);
-  if (status === 0 && line !== undefined) return { ...JSON.parse(line), peer: peer.name };
-  if (error?.code === 'ETIMEDOUT') return { failure: `took more than ${timeLimitMs / 1000} s` };
-  // recap says first what is wrong, Python last.
-  const said = (stderr ?? '').split('\n').filter((text) => text.trim() !== '');
-  const reason = peer.program === 'recap' ? said[0] : said.at(-1);
-  return { failure: error?.message ?? reason ?? `ended with status ${status}` };
+/** Others may use this share of the machine before its figures are called noisy. */
+const quiet = 0.03;
+
+const plural = (count, noun) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+const captions = (speed) => `${speed.toFixed(0)} captions/s`;
+const listed = (measured) =>
+  measured.map(({ program, line }) => `${program.name} ${line.captionsPerSecond.toFixed(0)}`).join('; ');
+
+/** Ends with a message about an option. */
+function refuse(message) {
+  console.error(`${message} See node bench/compare.mjs --help.`);
+  process.exit(2);
 }
 
-function python(code) {
-  const { stdout, status } = spawnSync(options.python, ['-c', code], { encoding: 'utf8' });
-  return status === 0 ? stdout.trim() : null;
-}
-
-/** The OpenBLAS core type that is fastest here: it does not know every processor. */
-function bestBlasEnv() {
-  const avx512 = process.platform === 'linux' && readFileSync('/proc/cpuinfo', 'utf8').includes('avx512f');
-  const settings = [{}, { OPENBLAS_CORETYPE: 'HASWELL' }, ...(avx512 ? [{ OPENBLAS_CORETYPE: 'SKYLAKEX' }] : [])];
-  const script = fileURLToPath(new URL('peers/blas_speed.py', import.meta.url));
-  const speeds = settings.map((env) => {
-    const { stdout, status } = spawnSync(options.python, [script], {
-      env: { ...process.env, ...env, OPENBLAS_NUM_THREADS: '1' },
-      encoding: 'utf8',
+function parsedOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        cell: { type: 'string' },
+        lengths: { type: 'string' },
+        precision: { type: 'string' },
+        attention: { type: 'boolean' },
+        data: { type: 'string' },
+        rounds: { type: 'string', default: '3' },
+        steps: { type: 'string', default: '20' },
+        peers: { type: 'string' },
+        json: { type: 'string' },
+        check: { type: 'boolean' },
+        python: { type: 'string', default: '/usr/bin/python3' },
+        help: { type: 'boolean' },
+      },
     });
-    return status === 0 ? JSON.parse(stdout).gflops : 0;
-  });
-  // The library's own choice stands unless another one is clearly faster.
-  const best = speeds.reduce((at, speed, index) => (speed > 1.05 * speeds[at] ? index : at), 0);
-  const report = settings
-    .map((env, index) => `${env.OPENBLAS_CORETYPE ?? 'its own choice'} ${speeds[index]}`)
-    .join(', ');
-  return { env: settings[best], report: `OpenBLAS on one core, GFLOP/s by core type: ${report}` };
+    for (const option of ['rounds', 'steps']) {
+      if (!/^[1-9]\d*$/.test(values[option]))
+        refuse(`--${option} is "${values[option]}"; expected a whole number from 1.`);
+    }
+    const cells = selectedCells({ ...values, data: values.data && resolve(values.data) });
+    return { ...values, cells, rounds: Number(values.rounds), steps: Number(values.steps) };
+  } catch (error) {
+    return refuse(error.message);
+  }
 }
 
-function machine() {
-  const cpu = os.cpus()[0]?.model.trim() ?? 'unknown processor';
-  const versions = [
-    `Node ${process.versions.node}`,
-    python('import platform; print("Python", platform.python_version())'),
-    python('import numpy; print("numpy", numpy.__version__)'),
-    python('import torch; print("PyTorch", torch.__version__)'),
-  ].filter((version) => version !== null);
-  return `${cpu}, ${os.availableParallelism()} cores, ${os.type()} ${os.release()}; ${versions.join(', ')}`;
+/**
+ * Looks at programs once.
+ *
+ * @returns {{measured: import('./ranking.mjs').Measured[], skipped: string[]}}
+ */
+function screen(programs, look) {
+  const measured = [];
+  const skipped = [];
+  for (const program of programs) {
+    const line = look(program);
+    console.error(`  ${program.name}: ${line.failure ?? captions(line.captionsPerSecond)}`);
+    if (line.failure === undefined) measured.push({ program, line });
+    else skipped.push(`Skipped: ${program.name}: ${line.failure}`);
+  }
+  return { measured, skipped };
 }
 
-/** Processor time since boot, in ticks: of the whole machine, of it busy, and of this process and its ended children. */
-function processorTime() {
-  const [user, nice, system, idle, iowait] = readFileSync('/proc/stat', 'utf8').split(/\s+/).slice(1).map(Number);
-  const own = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ').slice(11, 15);
-  const busy = user + nice + system;
-  return { total: busy + idle + iowait, busy, own: own.reduce((sum, ticks) => sum + Number(ticks), 0) };
+/** Every form on all cores, then the best two in their other threadings. */
+function screenPeers(forms, look) {
+  const allCores = forms.map(({ programs }) => programs[0]);
+  const first = screen(allCores, look);
+  const best = fastestFirst(first.measured).slice(0, formsThreaded);
+  const threadings = best.flatMap(({ program }) => forms[allCores.indexOf(program)].programs.slice(1));
+  const second = screen(threadings, look);
+  return {
+    measured: [...first.measured, ...second.measured],
+    skipped: [...first.skipped, ...second.skipped],
+  };
 }
 
-/** The share of the machine that other programs used since `before`; null where the system does not say. */
-function usedByOthers(before) {
-  if (before === null) return null;
-  const now = processorTime();
-  return Math.max(0, now.busy - before.busy - (now.own - before.own)) / (now.total - before.total);
+/** Runs programs in turn, round after round; those that fail have fewer lines. */
+function alternate(programs, { rounds, steps }, measure) {
+  const results = programs.map((program) => ({ program, lines: [] }));
+  const failures = [];
+  for (let round = 1; round <= rounds; round++) {
+    console.error(`Round ${round} of ${rounds}, load ${os.loadavg()[0].toFixed(1)}`);
+    for (const { program, lines } of results) {
+      const line = measure(program, steps, round);
+      console.error(`  ${program.name}: ${line.failure ?? captions(line.captionsPerSecond)}`);
+      if (line.failure === undefined) lines.push(line);
+      else failures.push(`Round ${round}: ${program.name}: ${line.failure}`);
+    }
+  }
+  return { results: results.filter(({ lines }) => lines.length > 0), failures };
 }
 
-function median(values) {
-  const ordered = [...values].sort((a, b) => a - b);
-  const middle = ordered.length >> 1;
-  return ordered.length % 2 === 1 ? ordered[middle] : (ordered[middle - 1] + ordered[middle]) / 2;
-}
+const ratio = (row, best) =>
+  row === undefined || best === undefined ? '–' : `${(row.speed / best.speed).toFixed(2)}×`;
 
-/** Of numpy and PyTorch: the two best of each family if near the best of their precision, and always the best one. */
-function worthRepeating(screened) {
-  return screened.filter(({ peer, line }) => {
-    if (peer.program === 'recap') return true;
-    const rivals = screened.filter((other) => other.peer.program !== 'recap');
-    const faster = rivals.filter((other) => other.line.captionsPerSecond > line.captionsPerSecond);
-    const fasterOfFamily = faster.filter((other) => other.peer.family === peer.family).length;
-    const farBehind = faster.some(
-      (other) =>
-        other.peer.precision === peer.precision &&
-        other.line.captionsPerSecond > screeningFactor * line.captionsPerSecond,
-    );
-    return fasterOfFamily === 0 || (fasterOfFamily === 1 && !farBehind);
-  });
-}
-
-function table(results) {
-  const rows = results
-    .map(({ peer, lines }) => ({
-      peer,
-      speed: median(lines.map((line) => line.captionsPerSecond)),
-      step: median(lines.map((line) => line.stepMs.median)),
-      lowest: Math.min(...lines.map((line) => line.captionsPerSecond)),
-      highest: Math.max(...lines.map((line) => line.captionsPerSecond)),
-      supplier: lines[0].supplier,
-    }))
-    .sort((a, b) => b.speed - a.speed);
-  const best = rows.find(({ peer }) => peer.program !== 'recap' && peer.precision === 'float32');
-  const text = rows.map(({ peer, speed, step, lowest, highest, supplier }) => {
-    const name = supplier === undefined ? peer.name : `${peer.name} (${supplier})`;
-    const bold = peer.program === 'recap' ? `**${name}**` : name;
-    const ratio = best === undefined ? '' : `${(speed / best.speed).toFixed(2)}×`;
-    return `| ${bold} | ${peer.precision} | ${speed.toFixed(0)} | ${lowest.toFixed(0)}–${highest.toFixed(0)} | ${step.toFixed(1)} | ${ratio} |`;
+/** Rows of summaries as a Markdown table; the ratio is to the best peer. */
+function table(rows, recap, best) {
+  const text = rows.map((row) => {
+    const { program, speed, lowest, highest, stepMs, supplier } = row;
+    const name = supplier === undefined ? program.name : `${program.name} (${supplier})`;
+    const range = `${lowest.toFixed(0)}–${highest.toFixed(0)}`;
+    return `| ${program === recap ? `**${name}**` : name} | ${speed.toFixed(0)} | ${range} | ${stepMs.toFixed(1)} | ${ratio(row, best)} |`;
   });
   return [
-    '| | precision | captions/s | lowest–highest | step, ms | of the best float32 peer |',
-    '|---|---|---:|---:|---:|---:|',
+    '| | captions/s | lowest–highest | step, ms | of the fastest peer |',
+    '|---|---:|---:|---:|---:|',
     ...text,
   ].join('\n');
 }
 
-function main() {
-  if (options.help) return console.log(usage);
-  const lengths = options.lengths ?? (options.data ? 'data' : 'full');
-  if ((lengths === 'data') !== (options.data !== undefined)) {
-    console.error('--lengths data needs --data DIR, and --lengths full is without it.');
-    process.exit(2);
-  }
-  if (options.attention && (options.cell !== 'lstm' || options.data !== undefined)) {
-    console.error('--attention compares the LSTM, at full length.');
-    process.exit(2);
-  }
-  if (options.check) {
-    const script = fileURLToPath(new URL('peers/check.py', import.meta.url));
-    if (spawnSync(options.python, [script], { stdio: 'inherit' }).status !== 0) process.exit(1);
-  }
-  const cores = os.availableParallelism();
-  const blas = bestBlasEnv();
-  const data = options.data && resolve(options.data);
-  const { cell, attention, python: interpreter } = options;
-  const settings = { cell, attention, data, cores, python: interpreter, blasEnv: blas.env };
-  const wanted = options.peers?.split(',');
-  const all = [...recapRuns(settings), ...peers(settings)].filter(
-    ({ name }) => wanted === undefined || wanted.some((text) => name.includes(text)),
-  );
-  if (options.json) writeFileSync(options.json, '');
-  const measure = (peer, steps, round) => {
-    const line = runOnce(peer, steps);
+/** Measures one cell and prints what came out; returns its row of the closing table. */
+function compare(cell, options, settings) {
+  const name = cellName(cell);
+  const { rounds, steps } = options;
+  const few = Math.min(screeningSteps, steps);
+  console.error(`\n${name}: a look at each form, ${plural(few, 'step')}`);
+  const measure = (program, count, round) => {
+    const line = runProgram(program, count);
     if (options.json && line.failure === undefined) {
-      appendFileSync(options.json, `${JSON.stringify({ round, ...line })}\n`);
+      appendFileSync(options.json, `${JSON.stringify({ of: name, round, ...line })}\n`);
     }
     return line;
   };
+  const look = (program) => measure(program, few, 0);
 
-  console.error(`Screening ${all.length} programs, ${screeningSteps} steps each`);
-  const screened = [];
-  const notes = [];
-  for (const peer of all) {
-    const line = measure(peer, screeningSteps, 0);
-    console.error(`  ${peer.name}: ${line.failure ?? `${line.captionsPerSecond.toFixed(0)} captions/s`}`);
-    if (line.failure === undefined) screened.push({ peer, line });
-    else notes.push(`Left out: ${peer.name}, ${line.failure}`);
-  }
-  const kept = worthRepeating(screened);
-  const dropped = screened.filter((entry) => !kept.includes(entry));
-  if (dropped.length > 0) {
-    const list = dropped.map(({ peer, line }) => `${peer.name} ${line.captionsPerSecond.toFixed(0)}`);
-    notes.push(
-      `Measured in the screening round only (more than ${screeningFactor}× slower than the best, or third in its family), captions/s: ${list.join('; ')}`,
-    );
-  }
+  const [recap, ...others] = recapRuns(cell, settings);
+  const ours = screen(others, look);
+  const { measured, skipped } = screenPeers(settings.peersOf(cell), look);
+  const rivals = contenders(measured);
+  const shareOfOthers = watchOthers();
+  const { results, failures } = alternate([recap, ...rivals.map(({ program }) => program)], options, measure);
+  const taken = shareOfOthers();
 
-  const results = kept.map(({ peer }) => ({ peer, lines: [] }));
-  const rounds = Number(options.rounds);
-  const before = process.platform === 'linux' ? processorTime() : null;
-  for (let round = 1; round <= rounds; round++) {
-    console.error(`Round ${round} of ${rounds}, load ${os.loadavg()[0].toFixed(1)}`);
-    for (const { peer, lines } of results) {
-      const line = measure(peer, Number(options.steps), round);
-      if (line.failure === undefined) lines.push(line);
-      else notes.push(`Round ${round}: ${peer.name}, ${line.failure}`);
-    }
+  const rows = results
+    .map(({ program, lines }) => ({ program, ...summary(lines), supplier: lines[0].supplier }))
+    .sort((a, b) => b.speed - a.speed);
+  const mine = rows.find(({ program }) => program === recap);
+  const best = rows.find(({ program }) => program !== recap);
+  console.log(`\n## ${name}\n\n${table(rows, recap, best)}\n`);
+  console.log(`Medians of ${plural(rounds, 'alternating round')} of ${plural(steps, 'step')} of 100 captions.`);
+  if (taken > quiet) {
+    console.log(`NOT a quiet machine: other programs used ${(100 * taken).toFixed(0)}% of it during the rounds.`);
   }
+  const out = fastestFirst(measured).filter((entry) => !rivals.includes(entry));
+  const once = `captions/s over ${plural(few, 'step')}`;
+  if (out.length > 0) console.log(`Screened out, ${once}: ${listed(out)}`);
+  if (ours.measured.length > 0) console.log(`recap otherwise, ${once}: ${listed(ours.measured)}`);
+  for (const note of [...ours.skipped, ...skipped, ...failures]) console.log(note);
+  const speed = (row) => row?.speed.toFixed(0) ?? '–';
+  return `| ${name} | ${speed(mine)} | ${speed(best)} | ${ratio(mine, best)} | ${best?.program.name ?? ''} |`;
+}
 
-  const others = usedByOthers(before);
-  if (others > 0.03) {
-    notes.unshift(`NOT a quiet machine: other programs used ${(100 * others).toFixed(0)}% of it during the rounds.`);
+/** The peers of a cell whose names have one of the texts of --peers. */
+function chosenPeers(options, settings) {
+  const texts = options.peers?.split(',') ?? [''];
+  return (cell) => peers(cell, settings).filter(({ name }) => texts.some((text) => name.includes(text)));
+}
+
+function main() {
+  const options = parsedOptions();
+  if (options.help) return console.log(usage);
+  const { python } = options;
+  if (options.check) {
+    const script = fileURLToPath(new URL('peers/check.py', import.meta.url));
+    if (spawnSync(python, [script], { stdio: 'inherit' }).status !== 0) process.exit(1);
   }
+  const blas = bestBlasEnv(python);
+  const openBlas = askPython(python, 'import torch; print(torch.backends.mkl.is_available())') === 'False';
+  const settings = { cores: os.availableParallelism(), python, blasEnv: blas.env, openBlas };
+  const peersOf = chosenPeers(options, settings);
+  const cells = options.cells.filter((cell) => peersOf(cell).length > 0);
+  if (cells.length === 0) {
+    const names = new Set(options.cells.flatMap((cell) => peers(cell, settings)).map(({ name }) => name));
+    refuse(`--peers "${options.peers}" names none of ${[...names].join(', ')}.`);
+  }
+  if (options.json) writeFileSync(options.json, '');
 
-  const work = data ? `captions of ${options.data} at their own lengths` : 'COCO shape, captions at full length';
-  console.log(
-    `${cell.toUpperCase()}${attention ? ' with attention' : ''}, ${work}; medians of ${rounds} alternating rounds of ${options.steps} steps of 100 captions.\n`,
-  );
-  console.log(table(results.filter(({ lines }) => lines.length > 0)));
-  console.log(`\n${machine()}\n${blas.report}`);
-  for (const note of notes) console.log(note);
+  const closing = cells.map((cell) => compare(cell, options, { ...settings, peersOf }));
+  if (closing.length > 1) {
+    console.log('\n## All\n\n| | recap | fastest peer | ratio | which |\n|---|---:|---:|---:|---|');
+    for (const row of closing) console.log(row);
+  }
+  console.log(`\n${machine(python)}\n${blas.report}\n${plural(Math.ceil(performance.now() / 60_000), 'minute')}`);
 }
 
 main();

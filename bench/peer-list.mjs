@@ -1,6 +1,6 @@
 /**
- * The programs that recap is compared with, and the ways of running it: each a command that prints one JSON line with
- * captions per second and the time of a step. A family is one way of writing the step; its members differ in threads.
+ * The programs that recap is compared with: each a form, which is one way of writing the training step, in a threading.
+ * A program is a command that prints one JSON line with captions per second and the time of a step.
  */
 import { fileURLToPath } from 'node:url';
 
@@ -28,94 +28,99 @@ const passive = { OMP_WAIT_POLICY: 'PASSIVE', GOMP_SPINCOUNT: '0', KMP_BLOCKTIME
 const threads = (omp, blas) => ({ OMP_NUM_THREADS: String(omp), OPENBLAS_NUM_THREADS: String(blas) });
 
 /**
- * @typedef {object} Peer
- * @property {string} name
- * @property {string} family
- * @property {'recap' | 'numpy' | 'torch'} program
- * @property {'float32' | 'bf16'} precision
+ * @typedef {object} Program
+ * @property {string} form its name
+ * @property {string} name of form and threading
  * @property {(steps: number) => string[]} command
  * @property {Record<string, string>} env
- * @property {number} [mostSteps] where a step takes seconds
+ */
+
+/**
+ * @typedef {object} Form
+ * @property {string} name
+ * @property {Program[]} programs one a threading; the first has all cores and stands for the form in the screening
  */
 
 /**
  * numpy and PyTorch, in every form and threading.
  *
- * @returns {Peer[]}
+ * @param {import('./cells.mjs').Cell} cell
+ * @param {{cores: number, python: string, blasEnv: Record<string, string>, openBlas: boolean}} settings `openBlas`: whether
+ *   PyTorch multiplies by OpenBLAS, whose threads are set apart from its own
+ * @returns {Form[]}
  */
-export function peers({ cell, attention, data, cores, python, blasEnv }) {
-  const work = ['--cell', cell, ...(data ? ['--data', data] : [])];
-  const found = [];
-  const numpy = (name, env, args = []) =>
-    found.push({
-      name: `numpy, ${name}`,
-      family: 'numpy',
-      program: 'numpy',
-      precision: 'float32',
-      command: (steps) => [python, numpyPeer, ...work, ...args, '--steps', String(steps)],
+export function peers(cell, { cores, python, blasEnv, openBlas }) {
+  const work = ['--cell', cell.recurrence, ...(cell.data === undefined ? [] : ['--data', cell.data])];
+  const form = (name, command, threadings) => ({
+    name,
+    programs: threadings.map(({ threading, env, args = [] }) => ({
+      form: name,
+      name: `${name}, ${threading}`,
+      command: (steps) => [python, ...command(env), ...args, '--steps', String(steps)],
       env: { ...keepMemory, ...blasEnv, ...env },
-    });
-  if (!attention) numpy('1 thread', threads(1, 1));
-  if (!attention && cores > 1) {
-    numpy(`${cores} BLAS threads`, threads(1, cores));
-    numpy(`${cores} data-parallel threads`, threads(1, 1), ['--parts', String(cores)]);
-  }
+    })),
+  });
 
-  const torch = (form, precision, name, env, args = []) =>
-    found.push({
-      name: `PyTorch ${form}${precision === 'bf16' ? ' bf16' : ''}, ${name}`,
-      family: `PyTorch ${form} ${precision}`,
-      program: 'torch',
-      precision,
-      command: (steps) => [
-        ...[python, torchPeer, ...work, '--form', form, '--precision', precision],
-        ...['--omp-threads', env.OMP_NUM_THREADS, ...args, '--steps', String(steps)],
+  const oneThread = { threading: '1 thread', env: threads(1, 1) };
+  const several = (threadings) => (cores > 1 ? threadings : []);
+  const numpy = form('numpy', () => [numpyPeer, ...work], [
+    ...several([
+      { threading: `${cores} data-parallel threads`, env: threads(1, 1), args: ['--parts', String(cores)] },
+      { threading: `${cores} BLAS threads`, env: threads(1, cores) },
+    ]),
+    oneThread,
+  ]);
+
+  const torch = (name) =>
+    form(
+      `PyTorch ${name}`,
+      (env) => [
+        ...[torchPeer, ...work, '--form', name, '--precision', cell.precision],
+        ...['--omp-threads', env.OMP_NUM_THREADS],
       ],
-      env: { ...keepMemory, ...blasEnv, ...env },
-    });
-  const forms = attention
-    ? ['attention-loop', 'attention-compiled', 'attention-fused']
-    : ['padded', 'packed', 'loop', 'fused-loop'];
-  for (const precision of attention ? ['float32'] : ['float32', 'bf16']) {
-    for (const form of forms) {
-      torch(form, precision, '1 thread', threads(1, 1));
-      if (cores === 1) continue;
-      torch(form, precision, `${cores} threads`, threads(cores, cores));
-      torch(form, precision, `${cores} threads, passive`, { ...threads(cores, cores), ...passive });
-      if (precision === 'float32') torch(form, precision, `${cores} BLAS threads`, threads(1, cores));
-      torch(form, precision, `${cores} processes`, threads(1, 1), ['--processes', String(cores)]);
-    }
-  }
-  return found;
+      [
+        ...several([
+          { threading: `${cores} threads`, env: threads(cores, cores) },
+          { threading: `${cores} threads, passive`, env: { ...threads(cores, cores), ...passive } },
+          ...(openBlas && cell.precision === 'float32'
+            ? [{ threading: `${cores} BLAS threads`, env: threads(1, cores) }]
+            : []),
+          { threading: `${cores} processes`, env: threads(1, 1), args: ['--processes', String(cores)] },
+        ]),
+        oneThread,
+      ],
+    );
+  if (cell.attention) return ['attention-loop', 'attention-compiled', 'attention-fused'].map(torch);
+  const written = ['padded', 'packed', 'loop', 'fused-loop', 'compiled-loop', 'compiled-step'].map(torch);
+  return cell.precision === 'float32' ? [numpy, ...written] : written;
 }
 
 /**
- * recap's own training loop, with each engine that is worth comparing.
+ * recap's own training loop: the program that is compared, and beside it in float32 what else is worth a figure.
  *
- * @returns {Peer[]}
+ * @param {import('./cells.mjs').Cell} cell
+ * @param {{cores: number}} settings
+ * @returns {Program[]}
  */
-export function recapRuns({ cell, attention, data, cores }) {
-  const work = data
-    ? ['--config', `${configFolder}flickr1k-${cell}.yaml`, '--set', `data.dir=${data}`]
-    : ['--shape', 'coco', '--cell', cell, '--lengths', 'full'];
-  if (attention) work.push('--set', 'model.attention=additive');
-  const run = (name, engine, precision, workers, mostSteps) => ({
+export function recapRuns(cell, { cores }) {
+  const work =
+    cell.data === undefined
+      ? ['--shape', 'coco', '--cell', cell.recurrence, '--lengths', 'full']
+      : ['--config', `${configFolder}flickr1k-${cell.recurrence}.yaml`, '--set', `data.dir=${cell.data}`];
+  if (cell.attention) work.push('--set', 'model.attention=additive');
+  const run = (name, engine, workers) => ({
+    form: `recap ${name}`,
     name: `recap ${name}, ${workers} ${workers === 1 ? 'worker' : 'workers'}`,
-    family: `recap ${name} ${workers}`,
-    program: 'recap',
-    precision,
     command: (steps) => [
       ...[process.execPath, recapCommand, 'bench', ...work, '--set', `engine=${engine}`],
       ...['--workers', String(workers), '--steps', String(steps), '--json'],
     ],
     env: {},
-    mostSteps,
   });
+  if (cell.precision === 'bf16') return [run('cpu bf16', '{name: cpu, precision: bf16}', cores)];
   return [
-    run('cpu', '{name: cpu}', 'float32', cores),
-    ...(cores > 1 ? [run('cpu', '{name: cpu}', 'float32', 1)] : []),
-    run('cpu bf16', '{name: cpu, precision: bf16}', 'bf16', cores),
-    run('cpu, WebAssembly alone', '{name: cpu, blas: none}', 'float32', cores),
-    run('gpu.js webasm', '{name: gpu, mode: webasm}', 'float32', cores, 3),
+    run('cpu', '{name: cpu}', cores),
+    ...(cores > 1 ? [run('cpu', '{name: cpu}', 1)] : []),
+    run('cpu, WebAssembly alone', '{name: cpu, blas: none}', cores),
   ];
 }
