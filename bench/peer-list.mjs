@@ -91,7 +91,9 @@ export function peers(cell, { cores, python, blasEnv, openBlas }) {
       ],
     );
   if (cell.attention) return ['attention-loop', 'attention-compiled', 'attention-fused'].map(torch);
-  const written = ['padded', 'packed', 'loop', 'fused-loop', 'compiled-loop', 'compiled-step'].map(torch);
+  // Of the compiled forms the one that is faster there, since compiling takes longer than all of its steps.
+  const compiled = cell.data === undefined ? 'compiled-loop' : 'compiled-step';
+  const written = ['padded', 'packed', 'loop', 'fused-loop', compiled].map(torch);
   return cell.precision === 'float32' ? [numpy, ...written] : written;
 }
 

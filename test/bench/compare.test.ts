@@ -51,14 +51,14 @@ describe('the cells of a comparison', () => {
 describe('the peers of a cell', () => {
   const settings = { cores: 2, python: 'python', blasEnv: {}, openBlas: false };
   const lstm = { recurrence: 'lstm', attention: false, data: undefined, precision: 'bf16' };
+  const firstPrograms = (cell: object) => peers(cell, settings).map(({ programs }) => programs[0]!.name);
 
   it('are compiled loops beside the library’s recurrent layers, each first on all cores', () => {
-    const forms = peers(lstm, settings);
-    const first = forms.map(({ programs }) => programs[0]!.name);
+    const first = firstPrograms(lstm);
     expect(first).toContain('PyTorch padded, 2 threads');
     expect(first).toContain('PyTorch compiled-loop, 2 threads');
-    expect(first).toContain('PyTorch compiled-step, 2 threads');
     expect(first.every((name) => name.endsWith(', 2 threads'))).toBe(true);
+    expect(firstPrograms({ ...lstm, data: '/data' })).toContain('PyTorch compiled-step, 2 threads');
   });
 
   it('have one threading on one core', () => {
