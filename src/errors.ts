@@ -12,6 +12,11 @@ export class UserError extends Error {
   }
 }
 
+/** A disk that is full, a folder that cannot be written: the message says all, and the fault is not in the program. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error;
+}
+
 /** A file of a newer version of recap, which is whole and must not be passed over for an older one. */
 export class NewerVersionError extends UserError {}
 

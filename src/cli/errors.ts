@@ -1,5 +1,5 @@
 /** How a command that fails ends: what it prints on stderr and its exit code. */
-import { TrainingError, UserError } from '../errors.js';
+import { isSystemError, TrainingError, UserError } from '../errors.js';
 import { oneLine } from '../one-line.js';
 import { eraseLiveAreas } from '../report/live-area.js';
 import { version } from '../version.js';
@@ -18,11 +18,6 @@ export function reportError(error: unknown): number {
     `${trace.split('\n').map(oneLine).join('\n')}\nThis is a bug in recap ${version}. Please report it with the lines above and what \`recap info\` prints.`,
     failure,
   );
-}
-
-/** A disk that is full, a folder that cannot be written: the message says all, and the fault is not in the program. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
 function print(text: string, code: number): number {

@@ -14,37 +14,50 @@ import { reportError } from './errors.js';
  * process that no launcher has started runs it alone.
  *
  * @param configOf what the command line says, in which all processes must agree; null where it names no config
- * @throws UserError or TrainingError of `act`, or of a process that cannot take part
+ * @param refused told why `act` was not even begun
+ * @throws UserError or TrainingError of `act` where it runs alone; one of several processes ends instead
  */
 export async function withRanks(
   configOf: () => Config | null,
   act: (ranks: Ranks | undefined) => Promise<void>,
+  refused: (error: unknown) => void = () => {},
 ): Promise<void> {
   const launch = launchOf();
-  if (launch === null) {
-    configOf();
-    return act(undefined);
-  }
+  if (launch === null) return act(undefined);
   // Loaded where it is needed: alone, nothing of MPI is.
   const { Communicator } = await import('../mpi/communicator.js');
   const communicator = Communicator.open(launch);
+  communicator.onLost = (error) => communicator.abort(reportError(error));
   const hello = helloOf(configOf);
-  if (communicator.rank === 0) await lead(communicator, hello, act);
+  if (communicator.rank === 0) await lead(communicator, hello, act, refused);
   else await obey(communicator, hello);
 }
 
-async function lead(communicator: Communicator, hello: Hello, act: (ranks: Ranks) => Promise<void>): Promise<void> {
+/** What fails is said before the others are dismissed, which may take its time. */
+async function lead(
+  communicator: Communicator,
+  hello: Hello,
+  act: (ranks: Ranks) => Promise<void>,
+  refused: (error: unknown) => void,
+): Promise<void> {
   const { Ranks } = await import('../training/parallel/ranks.js');
   const ranks = new Ranks(communicator);
+  let code: number | null = null;
   try {
-    await ranks.gather(hello);
+    await ranks.gather(hello).catch((error: unknown) => {
+      refused(error);
+      throw error;
+    });
     await act(ranks);
   } catch (error) {
-    if (communicator.isLost) communicator.abort(reportError(error));
-    throw error;
-  } finally {
-    await ranks.end();
+    code = reportError(error);
   }
+  try {
+    await ranks.end();
+  } catch (error) {
+    communicator.abort(code ?? reportError(error));
+  }
+  if (code !== null) process.exit(code);
 }
 
 /** Signals reach all processes; the first one decides what comes of them. */
@@ -57,6 +70,8 @@ async function obey(communicator: Communicator, hello: Hello): Promise<void> {
     communicator.abort(reportError(error));
   }
   communicator.close();
+  // A worker that hangs would keep it.
+  process.exit(0);
 }
 
 function helloOf(configOf: () => Config | null): Hello {

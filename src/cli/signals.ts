@@ -46,6 +46,9 @@ export function watchSignals(onFirst: (signal: NodeJS.Signals) => boolean, isLau
 /** Milliseconds between two looks at the clock, and how late one is at least when the process was stopped. */
 const tick = 100;
 const stoppedFor = 300;
+/** Milliseconds after SIGCONT by which a stop before it has been noticed, and for which a stop explains it. */
+const noticed = 250;
+const explained = 2000;
 
 /**
  * When it has to end its job, Open MPI's launcher sends SIGCONT, SIGTERM a second later, and SIGKILL another second later;
@@ -54,10 +57,16 @@ const stoppedFor = 300;
  */
 function onContinueWithoutStop(act: () => void): void {
   let lookedAt = performance.now();
+  let stoppedUntil = Number.NEGATIVE_INFINITY;
   setInterval(() => {
-    lookedAt = performance.now();
+    const now = performance.now();
+    if (now - lookedAt > stoppedFor) stoppedUntil = now;
+    lookedAt = now;
   }, tick).unref();
+  // Whether the clock or the signal is looked at first after a stop is not said.
   process.on('SIGCONT', () => {
-    if (performance.now() - lookedAt < stoppedFor) act();
+    setTimeout(() => {
+      if (performance.now() - stoppedUntil > explained) act();
+    }, noticed);
   });
 }

@@ -73,24 +73,32 @@ function action({ config, set, run, resume }: Arguments): (options: TrainOptions
 }
 
 async function train(words: Arguments): Promise<void> {
-  const { config, set } = words;
+  const { config, set, quiet, json } = words;
   const configOf = () => {
     action(words);
     return config === undefined ? null : resolveConfig(config, set);
   };
-  outliveOutput();
-  await withRanks(configOf, (ranks) => trainAsFirst(words, ranks));
+  const screen = new Screen({ quiet: quiet || json });
+  const report: TrainReport = json ? new JsonReport(screen) : new RunReport(screen);
+  await withRanks(
+    configOf,
+    (ranks) => trainAsFirst(words, { screen, report, ranks }),
+    (error) => report.failed(error),
+  );
 }
 
-async function trainAsFirst(words: Arguments, ranks: Ranks | undefined): Promise<void> {
-  const screen = new Screen({ quiet: words.quiet || words.json });
-  const report: TrainReport = words.json ? new JsonReport(screen) : new RunReport(screen);
+async function trainAsFirst(
+  words: Arguments,
+  { screen, report, ranks }: { screen: Screen; report: TrainReport; ranks: Ranks | undefined },
+): Promise<void> {
+  const act = action(words);
+  outliveOutput();
   const stop = watchSignals((signal) => {
     screen.warn(stopping(signal, report.hasStarted, ranks !== undefined));
     return report.hasStarted;
   }, ranks !== undefined);
   try {
-    const outcome = await action(words)({
+    const outcome = await act({
       ranks,
       events: report,
       signal: stop,

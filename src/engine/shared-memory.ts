@@ -27,6 +27,8 @@ export interface MemoryPlan {
   readonly accumulates?: boolean;
   readonly shards: number;
   readonly arenaBytes: number;
+  /** Shards [from, to) that this process computes, and needs arenas for; all of them by default. */
+  readonly ownShards?: { readonly from: number; readonly to: number };
   /** Bytes at the start left free for an engine's own static data. */
   readonly firstByte?: number;
   /** Ranges of parameters that are updated at the same time. */
@@ -61,7 +63,7 @@ export function allocateSharedMemory(plan: MemoryPlan): SharedMemory {
 /** Byte offsets of each part, and where the last one ends. */
 function placesIn(plan: MemoryPlan) {
   const { layout, precision, states = [], averages = false, accumulates = false } = plan;
-  const { shards, arenaBytes, firstByte = 0, journals = 0 } = plan;
+  const { shards, arenaBytes, firstByte = 0, journals = 0, ownShards = { from: 0, to: shards } } = plan;
   let next = firstByte;
   const take = (bytes: number): number => {
     const at = Math.ceil(next / 64) * 64;
@@ -71,13 +73,18 @@ function placesIn(plan: MemoryPlan) {
   const size = bytesOf(precision);
   const trained = layout.trainedLength * size;
   const changed = 1 + states.length + (averages ? 1 : 0);
-  return {
+  const parts = {
     parameters: take(layout.length * size),
     states: Object.fromEntries(states.map((name) => [name, take(trained)])),
     average: averages ? take(layout.length * size) : null,
     accumulator: accumulates ? take(trained) : null,
     slots: Array.from({ length: shards }, () => take(trained)),
-    arenas: Array.from({ length: shards }, () => take(arenaBytes)),
+  };
+  const arenas = Array.from({ length: ownShards.to - ownShards.from }, () => take(arenaBytes));
+  return {
+    ...parts,
+    // Nothing is computed in those of other processes' shards.
+    arenas: Array.from({ length: shards }, (_, shard) => arenas[shard - ownShards.from] ?? arenas[0]!),
     journals: Array.from({ length: journals }, () => take(changed * updateChunk * size)),
     end: next,
   };

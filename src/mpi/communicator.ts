@@ -6,6 +6,7 @@
  */
 import { TrainingError } from '../errors.js';
 import { koffi } from '../foreign/koffi.js';
+import { bounded } from './bounded.js';
 import type { Launch } from './launch.js';
 import { type MpiLibrary, openMpi } from './library.js';
 import { Pulse } from './pulse.js';
@@ -24,6 +25,9 @@ export interface Parts {
   readonly places: readonly number[];
 }
 
+/** Milliseconds. */
+const longestAfterLoss = 10_000;
+
 const tags = { pulse: 1, length: 2, bytes: 3 } as const;
 /** MPI_THREAD_FUNNELED: only the thread that initialised MPI calls it. */
 const funnelled = 1;
@@ -31,6 +35,8 @@ const funnelled = 1;
 export class Communicator {
   private readonly requests: Requests;
   private readonly pulse: Pulse;
+  /** Called when this process has not ended some time after another was lost. */
+  onLost: (error: Error) => void = () => {};
   /** Milliseconds in operations that all take part in, waiting for the others included. */
   milliseconds = 0;
 
@@ -52,7 +58,8 @@ export class Communicator {
   static open(launch: Launch): Communicator {
     const library = openMpi(launch);
     const [out, address] = cells(2);
-    checked('MPI_Init_thread', library.initThread(0, 0, funnelled, address));
+    const init = () => library.initThread(0, 0, funnelled, address);
+    checked('MPI_Init_thread', bounded('MPI_Init_thread', longestBlock, init));
     library.rank(library.handles.world, address);
     library.size(library.handles.world, address + 4);
     const [rank, size] = out;
@@ -67,16 +74,24 @@ export class Communicator {
 
   /** Another process is, and nothing more can be done together. */
   get isLost(): boolean {
-    return this.requests.hasFailed;
+    return this.requests.failure !== null;
   }
 
   get implementation(): string {
     return this.library.implementation;
   }
 
+  /** Nothing more can be done together, for this reason. */
+  fail(error: Error): void {
+    this.pulse.silence();
+    this.requests.fail(error);
+    // Whoever waits for something hears of it at once; where nobody does, the process must end all the same.
+    setTimeout(() => this.onLost(this.requests.failure!), longestAfterLoss);
+  }
+
   /** Watches that every process that this one hears of goes on giving signs of life; every operation fails when one stops. */
   watch(seconds: number, onSilence: (rank: number) => Error): void {
-    this.pulse.watch(seconds, (rank) => this.requests.fail(onSilence(rank)));
+    this.pulse.watch(seconds, (rank) => this.fail(onSilence(rank)));
   }
 
   /** Process 0's bytes, for all. */
@@ -175,7 +190,10 @@ export class Communicator {
   /** Leaves the job, as all processes must at its end. */
   close(): void {
     this.pulse.stop();
-    checked('MPI_Finalize', this.library.finalize());
+    checked(
+      'MPI_Finalize',
+      bounded('MPI_Finalize', longestBlock, () => this.library.finalize()),
+    );
   }
 
   /** Ends all processes of the job. Does not return. */
@@ -195,6 +213,8 @@ export class Communicator {
   }
 }
 
+/** Seconds that the two calls of MPI may take that block: they wait for all processes. */
+const longestBlock = 120;
 const none = new Uint8Array();
 /** Numbers of one message, whose bytes MPI counts in 32 bits. */
 const mostAtOnce = 2 ** 27;

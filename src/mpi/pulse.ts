@@ -57,8 +57,13 @@ export class Pulse {
     this.timer.unref();
   }
 
-  stop(): void {
+  /** Sends and hears nothing more. */
+  silence(): void {
     clearInterval(this.timer);
+  }
+
+  stop(): void {
+    this.silence();
     for (const { into } of this.peers) this.requests.cancel(into);
   }
 

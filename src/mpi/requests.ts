@@ -18,8 +18,7 @@ interface Waiting {
 
 export class Requests {
   private readonly waiting = new Set<Waiting>();
-  /** Why nothing more is waited for. */
-  private failure: Error | null = null;
+  private reason: Error | null = null;
   private readonly flag = cells(1);
   private isAsking = false;
   /** When something was last begun or done. */
@@ -27,14 +26,15 @@ export class Requests {
 
   constructor(private readonly library: MpiLibrary) {}
 
-  get hasFailed(): boolean {
-    return this.failure !== null;
+  /** Why nothing more is waited for. */
+  get failure(): Error | null {
+    return this.reason;
   }
 
   /** Everything that is or will be waited for fails. */
   fail(error: Error): void {
-    this.failure ??= error;
-    for (const each of this.waiting) this.settle(each, this.failure);
+    this.reason ??= error;
+    for (const each of this.waiting) this.settle(each, this.reason);
   }
 
   /** @param start begins an operation, whose handle it writes to the address that it is given */

@@ -67,6 +67,8 @@ describe('recap train --json', () => {
     const [end] = recordsOf(stdout);
     expect(end).toMatchObject({ type: 'end', outcome: 'failed' });
     expect(stderr).toBe(`recap: ${end!.message}\n`);
+    const mistyped = recap(['train', '--config', config, '--set', 'train.sed=5', '--json']);
+    expect(recordsOf(mistyped.stdout)).toMatchObject([{ type: 'end', outcome: 'failed' }]);
   });
 });
 

@@ -155,6 +155,22 @@ describeWith({ command: launchers['Open MPI'] }, 'ranks of Open MPI', () => {
     });
   }
 
+  it('a job that is stopped and continued as a whole goes on', async () => {
+    const { dir, words } = runOf('continued', [...endless, 'train.rankSeconds=2']);
+    const job = new Job('Open MPI', { ranks: 2, words });
+    while (job.isRunning && loggedSteps(dir) < 7) await setTimeout(20);
+    const pids = [job.pidOf(0), job.pidOf(1)];
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    await setTimeout(4000);
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+    const before = loggedSteps(dir);
+    while (job.isRunning && loggedSteps(dir) < before + 7) await setTimeout(20);
+    expect(job.isRunning).toBe(true);
+    job.kill('SIGTERM');
+    const { stderr } = await job.ended;
+    expect(stderr).not.toContain('sign of life');
+  });
+
   it('ranks with different configs or data, or too many of them, are refused by name', async () => {
     const { dir, words } = runOf('refused', ['train.shards=2']);
     const refused = async (...programs: readonly Program[]) => {

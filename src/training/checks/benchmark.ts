@@ -67,7 +67,7 @@ export interface BenchmarkResult {
   readonly gflops: number;
   readonly phases: PhaseTimes;
   /** Bytes of shared memory that a process would take with so many shards. */
-  readonly sharedBytes: (shards: number) => number;
+  readonly sharedBytes: (shards: number, ranks?: number) => number;
   /** Milliseconds of a step, the median, in which this process exchanged numbers with others or waited for them to. */
   readonly communicationMs: number;
   /** Means of all shards that have captions, and of all steps. */
@@ -107,7 +107,8 @@ export async function benchmark(config: Config, options: BenchmarkOptions): Prom
     const cost = watching.cost(last);
     const communicationMs = median(communicating);
     const plan = trainer.coordinator.options;
-    const sharedBytes = (shards: number) => plannedBytes(memoryPlan({ ...plan, shards }));
+    const sharedBytes = (shards: number, ranks = 1) =>
+      plannedBytes(memoryPlan({ ...plan, shards, ownShards: shardsOf({ rank: ranks - 1, size: ranks }, shards) }));
     return {
       ...measured(trainer, steps, cost),
       communicationMs,

@@ -84,7 +84,7 @@ function shardCounts({ train }: Config, { trainer: { workers }, sharedBytes }: B
   const limits = new Map<number, number>();
   const limitOf = (ranks: number): number => {
     const wanted = shardsForRanks(ranks, ranks * workers, train.batchSize);
-    const most = shardsWithin(room, wanted, sharedBytes);
+    const most = shardsWithin(room, wanted, (shards) => sharedBytes(shards, ranks));
     return most < wanted ? most : Number.POSITIVE_INFINITY;
   };
   return (ranks, batchSize) => {

@@ -1,4 +1,5 @@
 /** What a process of a run does that is not the first: it loads the data, makes its share, and carries out commands. */
+import { setTimeout } from 'node:timers/promises';
 import { deserialize, serialize } from 'node:v8';
 import type { Config } from '../../config/schema.js';
 import { loadSource } from '../../data/data-source.js';
@@ -19,7 +20,8 @@ import { Share } from '../parallel/share.js';
  */
 export async function takePart(communicator: Communicator, hello: Hello): Promise<void> {
   const answer = (value: object) => communicator.send(0, serialize(value));
-  const watch = (seconds: number) => communicator.watch(seconds, () => firstIsLost(communicator.rank, seconds));
+  const watch = (seconds: number, key = '') =>
+    communicator.watch(seconds, () => firstIsLost(communicator.rank, `${seconds} s${key}`));
   watch(patienceAtStart);
   await answer(hello);
   const rank = new Rank(communicator);
@@ -27,7 +29,7 @@ export async function takePart(communicator: Communicator, hello: Hello): Promis
     const message = deserialize(await communicator.broadcast()) as Message;
     switch (message.kind) {
       case 'load':
-        watch(message.config.train.rankSeconds);
+        watch(message.config.train.rankSeconds, ' (train.rankSeconds)');
         await answer(await rank.load(message));
         break;
       case 'begin':
@@ -38,13 +40,17 @@ export async function takePart(communicator: Communicator, hello: Hello): Promis
         await answer({});
         break;
       case 'end':
-        await rank.leave();
+        await Promise.race([rank.leave(), setTimeout(longestLeave, undefined, { ref: false })]);
+        await answer({});
         return;
       default:
         await answer(await rank.share!.run(message));
     }
   }
 }
+
+/** Milliseconds that ending the workers may take: one may hang in a native library, and the process ends all the same. */
+const longestLeave = 20_000;
 
 class Rank {
   share: Share | null = null;
@@ -102,9 +108,9 @@ class Rank {
   }
 }
 
-function firstIsLost(rank: number, seconds: number): Error {
+function firstIsLost(rank: number, time: string): Error {
   return new TrainingError(
-    `Rank ${rank} ends: rank 0 has given no sign of life for ${seconds} s ` +
-      '(train.rankSeconds). Go on from the last checkpoint of the run with recap train --resume.',
+    `Rank ${rank} ends: rank 0 has given no sign of life for ${time}. Go on from the last checkpoint of the run with ` +
+      'recap train --resume.',
   );
 }

@@ -22,6 +22,7 @@ import type { Dimensions } from '../../tensor/model-spec.js';
 import { type Checkpoint, restoreCheckpoint, startAverage } from '../checkpoints/checkpoint.js';
 import type { TrainingState } from '../checkpoints/checkpoint-writer.js';
 import { Coordinator, type CoordinatorOptions } from '../parallel/coordinator.js';
+import { alone, shardsOf } from '../parallel/exchange.js';
 import { memoryPlan } from '../parallel/memory-plan.js';
 import { type Model, modelOf } from '../parallel/model.js';
 import type { Ranks } from '../parallel/ranks.js';
@@ -165,9 +166,13 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     if (shards !== 'auto') return { ...parallel, engine: choice, shards };
     // Libraries say themselves what memory they need, and what they read of the environment must be set before.
     prepareProcess(choice);
-    const bytesOf = (some: number) => plannedBytes(memoryPlan({ ...parallel, engine: choice, shards: some }));
+    const bytesOf = (some: number) => {
+      const ownShards = shardsOf(ranks?.communicator ?? alone, some);
+      return plannedBytes(memoryPlan({ ...parallel, engine: choice, shards: some, ownShards }));
+    };
+    const room = roomForSharedMemory() / (ranks?.onThisMachine ?? 1);
     const most = shardsForRanks(ranks?.size ?? 1, allWorkers, batchSize);
-    return { ...parallel, engine: choice, shards: shardsWithin(roomForSharedMemory(), most, bytesOf) };
+    return { ...parallel, engine: choice, shards: shardsWithin(room, most, bytesOf) };
   };
   if (engines.length > 1) options.preparing?.('timing a step on the GPU and on the processor');
   const engine = await fasterEngine(engines, (choice) => timeStep(optionsWith(choice), dataset.train));

@@ -5,7 +5,7 @@ import type { DataSource } from '../../data/data-source.js';
 import type { SplitName } from '../../data/dataset.js';
 import type { GradientSource, ParameterValues } from '../../engine/engine.js';
 import type { EngineChoice } from '../../engine/select.js';
-import { TrainingError, UserError } from '../../errors.js';
+import { isSystemError, TrainingError, UserError } from '../../errors.js';
 import type { Decoding } from '../../model/decoding/decoding.js';
 import type { ModelRecipe } from '../../model/family.js';
 import type { Draws } from '../../tensor/draws.js';
@@ -115,9 +115,10 @@ export interface End {
 export type Message = Load | Begin | Probe | Command | End;
 
 export function failureOf(error: unknown): Failure {
-  const known = error instanceof UserError || error instanceof TrainingError ? error.name : null;
-  if (!(error instanceof Error)) return { known, message: String(error) };
-  return { known, message: known ? error.message : (error.stack ?? error.message) };
+  if (!(error instanceof Error)) return { known: null, message: String(error) };
+  if (error instanceof UserError) return { known: 'UserError', message: error.message };
+  if (error instanceof TrainingError || isSystemError(error)) return { known: 'TrainingError', message: error.message };
+  return { known: null, message: error.stack ?? error.message };
 }
 
 /** @param where it happened, said before */
@@ -125,5 +126,5 @@ export function errorOf({ known, message }: Failure, where = ''): Error {
   const text = `${where === '' ? '' : `${where}: `}${message}`;
   if (known === 'UserError') return new UserError(...text.split('\n'));
   if (known === 'TrainingError') return new TrainingError(text);
-  return new Error(text);
+  return Object.assign(new Error(text.split('\n')[0]), { stack: text });
 }

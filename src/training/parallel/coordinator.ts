@@ -160,7 +160,8 @@ export class Coordinator {
   /** Names of parameters of whose gradient something is not finite, or would not be once it is squared. */
   async nonFiniteParameters(): Promise<string[]> {
     const answers = await this.all({ kind: 'nonFinite' });
-    return [...new Set(answers.flatMap(({ names }) => names))];
+    const found = new Set(answers.flatMap(({ names }) => names));
+    return this.memory.layout.places.map(({ name }) => name).filter((name) => found.has(name));
   }
 
   /** Has every process take over the parameters, and all that is kept beside them, as they are in this one's memory. */
@@ -195,10 +196,18 @@ export class Coordinator {
     const { ranks } = this.options;
     // Before this process's share is begun, in which it exchanges numbers with the others.
     await ranks?.tell(command);
-    const [own, others] = await Promise.all([this.share.run(command, doing), ranks?.answers<Answer>() ?? []]);
+    const [own, others] = await Promise.all([this.share.run(command, doing), ranks?.answers<Answer>() ?? []]).catch(
+      (error: unknown) => {
+        // The others may be in the middle of an exchange, which nobody can finish any more.
+        ranks?.communicator.fail(error as Error);
+        throw error;
+      },
+    );
+    others.forEach(({ faults }, i) => {
+      for (const fault of faults) this.onFault(`${ranks!.nameOf(i + 1)}: ${fault}`);
+    });
     const answers = [own, ...others];
-    answers.forEach(({ failure, faults }, rank) => {
-      if (rank > 0) for (const fault of faults) this.onFault(`${ranks!.nameOf(rank)}: ${fault}`);
+    answers.forEach(({ failure }, rank) => {
       if (failure) throw errorOf(failure, rank === 0 ? '' : ranks!.nameOf(rank));
     });
     return answers;

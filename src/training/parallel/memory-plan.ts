@@ -15,7 +15,9 @@ export function memoryPlan({
   batchSize,
   workers,
   shards,
-}: Pick<ShareOptions, 'engine' | 'model' | 'updates' | 'batchSize' | 'workers' | 'shards'>): MemoryPlan {
+  ownShards = { from: 0, to: shards },
+}: Pick<ShareOptions, 'engine' | 'model' | 'updates' | 'batchSize' | 'workers' | 'shards'> &
+  Pick<MemoryPlan, 'ownShards'>): MemoryPlan {
   const layout = layoutOf(model.spec.parameters);
   return {
     layout,
@@ -26,6 +28,7 @@ export function memoryPlan({
       accumulates: updates.accumulates,
     }),
     shards,
+    ownShards,
     arenaBytes: arenaBytes(engine, updates ? model.spec : captioning(model), layout, Math.ceil(batchSize / shards)),
     firstByte: reservedBytes(engine),
     journals: workers,

@@ -24,10 +24,12 @@ import { probeNetwork, type TimedMessages } from './network-probe.js';
 import { workersOfRanks } from './rank-workers.js';
 
 /** Seconds without a sign of life after which a process counts as lost, until the config of the run is known. */
-export const patienceAtStart = 60;
+export const patienceAtStart = 120;
 
 export class Ranks {
   private hellos: readonly Hello[] = [];
+  /** Nothing that others were asked for is still to come. */
+  private isAnswered = true;
 
   constructor(readonly communicator: Communicator) {}
 
@@ -38,7 +40,7 @@ export class Ranks {
    * @throws UserError when one cannot take part, or was started otherwise than this one
    */
   async gather(own: Hello): Promise<void> {
-    this.communicator.watch(patienceAtStart, (rank) => silent(`rank ${rank}`, patienceAtStart));
+    this.communicator.watch(patienceAtStart, (rank) => silent(`rank ${rank}`, `${patienceAtStart} s`));
     const others = await this.answers<Hello>();
     this.hellos = [own, ...others];
     if (own.failure) throw errorOf(own.failure);
@@ -58,6 +60,12 @@ export class Ranks {
     return new Set(this.hellos.map(({ host }) => host)).size;
   }
 
+  /** Those that run on the machine of this one. */
+  get onThisMachine(): number {
+    const [own] = this.hellos;
+    return this.hellos.filter(({ host }) => host === own!.host).length;
+  }
+
   /** "rank 2 (process 4711 on node7)" */
   nameOf(rank: number): string {
     const { host, pid } = this.hellos[rank]!;
@@ -66,7 +74,7 @@ export class Ranks {
 
   /** From now on a process that gives no sign of life for so long ends the run. */
   watch(seconds: number): void {
-    this.communicator.watch(seconds, (rank) => silent(this.nameOf(rank), seconds));
+    this.communicator.watch(seconds, (rank) => silent(this.nameOf(rank), `${seconds} s (train.rankSeconds)`));
   }
 
   /** Of each process, where the config leaves it to the machine. */
@@ -112,19 +120,30 @@ export class Ranks {
 
   /** Sends all others a message. */
   async tell(message: Load | Begin | Probe | Command): Promise<void> {
+    this.isAnswered = false;
     await this.communicator.broadcast(serialize(message));
   }
 
   /** What each of the others has answered, in the order of ranks. */
   async answers<T>(): Promise<readonly T[]> {
     const others = Array.from({ length: this.size - 1 }, (_, i) => i + 1);
-    return Promise.all(others.map(async (rank) => deserialize(await this.communicator.receive(rank)) as T));
+    const answers = await Promise.all(
+      others.map(async (rank) => deserialize(await this.communicator.receive(rank)) as T),
+    );
+    this.isAnswered = true;
+    return answers;
   }
 
-  /** Dismisses all others, which end as this process does. */
+  /**
+   * Dismisses all others, which end as this process does.
+   *
+   * @throws TrainingError when one of them was lost, on the way or before
+   */
   async end(): Promise<void> {
-    if (this.communicator.isLost) return;
+    // What it was asked for last may have been given up here, but is done there.
+    if (!this.isAnswered) await this.answers();
     await this.communicator.broadcast(serialize({ kind: 'end' } satisfies End));
+    await this.answers();
     this.communicator.close();
   }
 
@@ -155,9 +174,9 @@ function refuseOtherConfig(name: string, own: Config | null, theirs: Config | nu
   );
 }
 
-function silent(name: string, seconds: number): TrainingError {
+function silent(name: string, time: string): TrainingError {
   return new TrainingError(
-    `${name} has given no sign of life for ${seconds} s (train.rankSeconds): it was stopped, hangs, or its machine or ` +
+    `${name} has given no sign of life for ${time}: it was stopped, hangs, or its machine or ` +
       'network is gone. The whole job ends; go on from its last checkpoint with recap train --resume.',
   );
 }

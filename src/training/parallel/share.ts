@@ -88,7 +88,11 @@ export class Share {
     prepareProcess(engine);
     this.place = communicator ?? alone;
     this.shards = shardsOf(this.place, options.shards);
-    const plan = memoryPlan({ ...options, updates: updates && withAccumulator(updates, isFolded(options)) });
+    const plan = memoryPlan({
+      ...options,
+      ownShards: this.shards,
+      updates: updates && withAccumulator(updates, isFolded(options)),
+    });
     const { trainedLength } = plan.layout;
     this.memory = allocateSharedMemory(plan);
     this.exchange = communicator ? new Exchange(communicator, this.memory) : null;
@@ -129,16 +133,17 @@ export class Share {
 
   /** Never rejects because of what the workers do, so that the processes stay in step. */
   async run(command: Command, doing: Doing = () => {}): Promise<Answer> {
-    this.faults = [];
     const failures: unknown[] = [];
     const answer: Pick<Answer, 'results' | 'names'> = await this.carryOut(command, doing, (error) => {
       failures.push(error);
     });
+    const { faults } = this;
+    this.faults = [];
     return {
       ...answer,
       squares: this.squaresOf(command),
       failure: failures.length > 0 ? failureOf(failures[0]) : null,
-      faults: this.faults,
+      faults,
     };
   }
 
