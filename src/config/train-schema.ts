@@ -182,7 +182,7 @@ export const train = section({
   workers: integerOr('auto', 1, 1024).default('auto'),
   /** Parts of a minibatch; auto is the number of workers when the run is created. */
   shards: integerOr('auto', 1, 1024).default('auto'),
-  /** How gradients of several MPI processes are added: in the order of the shards, or in MPI's. */
+  /** How gradients of several MPI processes are added: all in the order of the shards, or first those of each process. */
   reduction: oneOf('ordered', 'fast').default('ordered'),
   /** What to do when a loss or gradient is not finite. */
   onNonFinite: oneOf('stop', 'skip').default('stop'),

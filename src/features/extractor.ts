@@ -147,9 +147,10 @@ export async function openNetwork(file: NetworkFile, description: NetworkDescrip
   const { preprocessing, pooled, grid, input } = description;
   const { height, width, layout } = preprocessing;
   const tensors = [pooled, ...(grid === null ? [] : [grid])];
-  // While one batch is decoded another one is computed.
+  // While one batch is decoded another one is computed; two are never computed at once, since onnxruntime-node runs on
+  // the thread that calls it.
   const lanes = Math.min(2, usableThreads());
-  const network = await Network.open(file, tensors, Math.ceil(usableThreads() / lanes));
+  const network = await Network.open(file, tensors, usableThreads());
   const fixed = fixedBatch(file, input);
   return {
     description,

@@ -176,17 +176,6 @@ export class Communicator {
     keptUntilHere(into);
   }
 
-  /** The sums over all processes, in MPI's order, of part `rank` of `area`, to `into`. */
-  async reduceScatter(area: NumberArea, { counts }: Parts, into: NumberArea): Promise<void> {
-    const { world, sum } = this.library.handles;
-    const [cell, at] = cells(counts.length);
-    cell.set(counts);
-    await this.timed((request) =>
-      this.library.reduceScatter(area.at, into.at, at, this.typeOf(area), sum, world, request),
-    );
-    keptUntilHere(cell);
-  }
-
   /** Leaves the job, as all processes must at its end. */
   close(): void {
     this.pulse.stop();

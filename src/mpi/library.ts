@@ -9,7 +9,6 @@ export interface Handles {
   readonly byte: Handle;
   readonly float: Handle;
   readonly double: Handle;
-  readonly sum: Handle;
 }
 
 type Handle = number | bigint;
@@ -56,15 +55,6 @@ export interface MpiLibrary {
     counts: Address,
     places: Address,
     receiveType: Handle,
-    comm: Handle,
-    request: Address,
-  ): number;
-  reduceScatter(
-    from: Address,
-    to: Address,
-    counts: Address,
-    type: Handle,
-    operation: Handle,
     comm: Handle,
     request: Address,
   ): number;
@@ -125,7 +115,6 @@ function bind(library: LibraryHandle, path: string): MpiLibrary {
     broadcast: bound('MPI_Ibcast', at, 'int', handle, 'int', handle, at),
     allToAll: bound('MPI_Ialltoallv', at, at, at, handle, at, at, at, handle, handle, at),
     allGather: bound('MPI_Iallgatherv', at, 'int', handle, at, at, at, handle, handle, at),
-    reduceScatter: bound('MPI_Ireduce_scatter', at, at, at, handle, handle, handle, at),
   };
 }
 
@@ -137,7 +126,6 @@ function openMpiHandles(library: LibraryHandle): Handles | null {
       byte: object('ompi_mpi_byte'),
       float: object('ompi_mpi_float'),
       double: object('ompi_mpi_double'),
-      sum: object('ompi_mpi_op_sum'),
     };
   } catch {
     return null;
@@ -150,5 +138,4 @@ const mpichHandles: Handles = {
   byte: 0x4c00010d,
   float: 0x4c00040a,
   double: 0x4c00080b,
-  sum: 0x58000003,
 };

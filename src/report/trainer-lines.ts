@@ -126,7 +126,7 @@ function rankLines({ train }: Config, ranks: Ranks): Labelled[] {
     more(
       train.reduction === 'ordered'
         ? 'gradients are added in the order of the shards: the same bits for any number of ranks and workers'
-        : 'gradients are added in the order of MPI (train.reduction: fast): other ranks or workers give other last digits',
+        : 'each rank adds up its own gradients first (train.reduction: fast): other ranks or workers give other last digits',
     ),
   ];
 }

@@ -88,7 +88,7 @@ describeWith({ command: launchers['Open MPI'] }, 'ranks of Open MPI', () => {
     const { dir, words } = runOf('fast', [...sets, 'train.workers=2']);
     const { stdout, status } = await new Job('Open MPI', { ranks: 2, words }).ended;
     expect(status).toBe(0);
-    expect(stdout.split('\nrun ')[0]).toContain('added in the order of MPI (train.reduction: fast)');
+    expect(stdout.split('\nrun ')[0]).toContain('adds up its own gradients first (train.reduction: fast)');
     const [ordered, fast] = [join(folder, 'ordered'), dir].map(
       (run) => readMetrics(run).filter(({ type }) => type === 'step') as unknown as StepRecord[],
     );

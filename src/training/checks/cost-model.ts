@@ -99,11 +99,6 @@ export function allGather(ranks: number, bytes: number): Traffic {
   return { messages: ranks - 1, bytes: ((ranks - 1) / ranks) * bytes };
 }
 
-/** MPI_Ireduce_scatter: all bytes go up a binomial tree, at whose root they are whole; it sends each process its part. */
-export function reduceScatter(ranks: number, bytes: number): Traffic {
-  return sum([{ messages: rounds(ranks), bytes: rounds(ranks) * bytes }, allGather(ranks, bytes)]);
-}
-
 /** A command to all, told its length first, and the answer of each, which tells its length too. */
 export function command(ranks: number, bytes: number): Traffic {
   const answers = { messages: 2 * (ranks - 1), bytes: (ranks - 1) * commandBytes };
@@ -114,12 +109,9 @@ export function command(ranks: number, bytes: number): Traffic {
 export function trafficOf(costs: StepCosts, job: Job, ranks: number): Traffic {
   const { batchSize, accumulate, clips, reduction } = job;
   const bytes = costs.parameters * costs.numberBytes;
-  const shardsOfRank = Math.ceil(job.shards(ranks, batchSize) / ranks);
-  const reduce =
-    reduction === 'fast'
-      ? reduceScatter(ranks, bytes)
-      : // One exchange for the first shard of each process, one for the second, and so on.
-        times(shardsOfRank, allToAll(ranks, bytes / ranks));
+  // One for the first shard of each process, one for the second, and so on; or one for each process as a whole.
+  const exchanges = reduction === 'fast' ? 1 : Math.ceil(job.shards(ranks, batchSize) / ranks);
+  const reduce = times(exchanges, allToAll(ranks, bytes / ranks));
   return sum([
     times(accumulate, command(ranks, commandBytes + batchSize * costs.captionBytes)),
     // What is kept of each minibatch but the last, the norm, the update.
@@ -143,11 +135,11 @@ export function stepTime(costs: StepCosts, job: Job, network: Network, ranks: nu
 }
 
 /** Milliseconds in which gradients are added up and the optimiser's rule is applied. */
-function updateTime(costs: StepCosts, { reduction, workers, accumulate }: Job, ranks: number, shards: number): number {
+function updateTime(costs: StepCosts, { reduction, accumulate }: Job, ranks: number, shards: number): number {
   const { update, parameters } = costs;
   if (reduction === 'ordered' || ranks === 1) return (parameters / ranks) * lineAt(update, shards);
-  // Each process adds up what its shards have of all parameters, and MPI, on one thread, what comes up its tree.
-  const additions = Math.ceil(shards / ranks) + rounds(ranks) * workers;
+  // Each process adds up what its shards have of all parameters, and then what all processes have of its own.
+  const additions = Math.ceil(shards / ranks) + 1;
   return accumulate * parameters * update.each * additions + (parameters / ranks) * lineAt(update, 1);
 }
 

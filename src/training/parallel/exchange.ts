@@ -3,7 +3,7 @@ import type { SharedMemory } from '../../engine/engine.js';
 import { bytesOf, changedArrays, keptParameters, parametersAt } from '../../engine/shared-memory.js';
 import { baseAddress, koffi } from '../../foreign/koffi.js';
 import type { Communicator, NumberArea, Parts } from '../../mpi/communicator.js';
-import type { NumberArray } from '../../tensor/matrix.js';
+import type { FoldedSums } from './fold.js';
 import { chunkRanges } from './sharding.js';
 
 /** The place of a process in a run. */
@@ -62,12 +62,18 @@ export class Exchange {
     }
   }
 
-  /** Every process gets its range of the sum, in MPI's order, of what all give, as its accumulator. */
-  async sumToAccumulator(given: NumberArray): Promise<void> {
-    const { accumulator, precision } = this.memory;
-    const place = this.ranges.places[this.communicator.rank]!;
-    const from = { at: Number(koffi().address(given)), precision };
-    await this.communicator.reduceScatter(from, this.ranges, this.area(accumulator! + place * bytesOf(precision)));
+  /** Every process gets its range of each other one's sum. */
+  async sumsToRanges({ own, received }: FoldedSums): Promise<void> {
+    const { rank } = this.communicator;
+    const { counts, places } = this.ranges;
+    const count = counts[rank]!;
+    const [from, to] = [own, received].map((numbers) => ({
+      at: Number(koffi().address(numbers)),
+      precision: this.memory.precision,
+    }));
+    const sent = this.others((each) => ({ count: counts[each]!, place: places[each]! }));
+    const taken = this.others((each) => ({ count, place: each * count }));
+    await this.communicator.exchange({ ...from!, ...sent }, { ...to!, ...taken });
   }
 
   /** Every process gets the ranges of all of the parameters. */

@@ -12,7 +12,7 @@ import type { Draws } from '../../tensor/draws.js';
 import type { Matrix, Named } from '../../tensor/matrix.js';
 import { packedPlan, paddedPlan, type StepPlan, type Tokens } from '../../tensor/step-plan.js';
 import { EngineModel } from './engine-model.js';
-import { fold } from './fold.js';
+import { addFolded, fold } from './fold.js';
 import { JournaledUpdate } from './journaled-update.js';
 import { tokensOfRows } from './shared-batch.js';
 import type { BatchDraws, Task, TaskReply, TaskResult, WorkerSetup } from './tasks.js';
@@ -100,6 +100,9 @@ class ShardWorker {
         return {};
       case 'fold':
         fold(this.setup.memory, this.setup.folded!, task.parts, task.from, task.to);
+        return {};
+      case 'addFolded':
+        addFolded(this.setup.memory, this.setup.folded!, task.from, task.to);
         return {};
       case 'dispose':
         return this.dispose(task.workers);

@@ -15,6 +15,7 @@ import type { NumberArray, Precision } from '../../tensor/matrix.js';
 import type { UpdateRule } from '../../tensor/update-rules.js';
 import { type Answer, type Command, failureOf } from './commands.js';
 import { alone, Exchange, type Place, shardsOf } from './exchange.js';
+import type { FoldedSums } from './fold.js';
 import type { UpdatePass } from './journaled-update.js';
 import { memoryPlan } from './memory-plan.js';
 import type { Model } from './model.js';
@@ -116,7 +117,7 @@ export class Share {
       progress: new Int32Array(new SharedArrayBuffer(workers * 4)),
       squares: { gradient: squares(), parameters: squares() },
       decayed: updates?.decayed ?? [],
-      folded: isFolded(options) ? sharedNumbers(this.memory.precision, trainedLength) : null,
+      folded: isFolded(options) ? this.foldedSums() : null,
       disposed: new Int32Array(new SharedArrayBuffer(4)),
     };
     this.pool = new WorkerPool({
@@ -274,11 +275,19 @@ export class Share {
       return source;
     }
     if (!isUnshared) return 'accumulator';
-    const parts = { shards: this.shards, accumulated: source === 'accumulated' ? this.range : null };
-    const pieces = chunkRanges(folded.length, this.options.workers);
+    const parts = { shards: this.shards, accumulated: source === 'accumulated' };
+    const pieces = chunkRanges(folded.own.length, this.options.workers);
     await Promise.all(pieces.map(({ from, to }) => this.pool.run({ kind: 'fold', parts, from, to }))).catch(failed);
-    await exchange.sumToAccumulator(folded);
+    await exchange.sumsToRanges(folded);
+    await Promise.all(this.ranges.map(({ from, to }) => this.pool.run({ kind: 'addFolded', from, to }))).catch(failed);
     return 'accumulator';
+  }
+
+  private foldedSums(): FoldedSums {
+    const { place, range, memory } = this;
+    const numbers = (length: number) => sharedNumbers(memory.precision, length);
+    const received = numbers(place.size * (range.to - range.from));
+    return { own: numbers(memory.layout.trainedLength), received, range, rank: place.rank, size: place.size };
   }
 
   private squaresOf(command: Command): Answer['squares'] {

@@ -6,8 +6,8 @@ import type { EngineChoice } from '../../engine/select.js';
 import type { DecodedCaption, Decoding } from '../../model/decoding/decoding.js';
 import type { ModelRecipe } from '../../model/family.js';
 import type { Draws } from '../../tensor/draws.js';
-import type { Named, NumberArray } from '../../tensor/matrix.js';
-import type { FoldedParts } from './fold.js';
+import type { Named } from '../../tensor/matrix.js';
+import type { FoldedParts, FoldedSums } from './fold.js';
 import type { ChunkSquares, UpdatePass } from './journaled-update.js';
 import type { SharedBatch } from './shared-batch.js';
 
@@ -36,8 +36,8 @@ export interface WorkerSetup extends ModelSetup {
   readonly squares: ChunkSquares;
   /** Names of the parameters that weight decay applies to. */
   readonly decayed: readonly string[];
-  /** (trained parameters) where the process's part of the gradient sum is added up; null where that is not wanted. */
-  readonly folded: NumberArray | null;
+  /** Where gradient sums of whole processes are; null where there are none. */
+  readonly folded: FoldedSums | null;
   /** (1) workers that have given their engine back. */
   readonly disposed: Int32Array;
 }
@@ -95,6 +95,8 @@ export type Task =
   | { readonly kind: 'measure'; readonly source: GradientSource; readonly from: number; readonly to: number }
   /** Elements [from, to) of what this process adds to the gradient sum; see fold.ts. */
   | { readonly kind: 'fold'; readonly parts: FoldedParts; readonly from: number; readonly to: number }
+  /** Elements [from, to) of the sum of what all processes add. */
+  | { readonly kind: 'addFolded'; readonly from: number; readonly to: number }
   /** Gives the engine back; the worker takes no task afterwards. */
   | { readonly kind: 'dispose'; readonly workers: number };
 
