@@ -11,7 +11,7 @@ import type { ModelRecipe } from '../../model/family.js';
 import type { Draws } from '../../tensor/draws.js';
 import type { Precision } from '../../tensor/matrix.js';
 import type { UpdatePass } from './journaled-update.js';
-import type { UpdateArrays } from './share.js';
+import type { UpdateArrays } from './share-options.js';
 import type { TaskResult } from './tasks.js';
 
 /** Of the random numbers that the model uses while it is trained. */

@@ -15,7 +15,8 @@ import { type Answer, type Command, type DrawAddress, errorOf } from './commands
 import type { UpdatePass } from './journaled-update.js';
 import type { Ranks } from './ranks.js';
 import { dealRows } from './sharding.js';
-import { type Doing, Share, type ShareOptions } from './share.js';
+import { type Doing, Share } from './share.js';
+import type { ShareOptions } from './share-options.js';
 import type { TaskResult } from './tasks.js';
 
 export interface CoordinatorOptions extends Omit<ShareOptions, 'communicator'> {

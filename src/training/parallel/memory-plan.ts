@@ -5,7 +5,7 @@ import { layoutOf } from '../../tensor/layout.js';
 import type { RunnableSpec } from '../../tensor/model-spec.js';
 import { stateOfRule } from '../../tensor/update-rules.js';
 import type { Model } from './model.js';
-import type { ShareOptions } from './share.js';
+import type { ShareOptions } from './share-options.js';
 
 /** The shared memory of one model; where nothing is trained, that which captioning images takes. */
 export function memoryPlan({

@@ -1,18 +1,11 @@
-/**
- * One process's share of a run: its shards of each minibatch, computed by its own workers, and its range of the
- * parameters, to which it adds up the gradient and applies the optimiser's rule.
- */
-import type { Config } from '../../config/schema.js';
 import { type Batch, captionLengths } from '../../data/batches.js';
-import type { Dataset, SplitName } from '../../data/dataset.js';
+import type { SplitName } from '../../data/dataset.js';
 import type { GradientSource, SharedMemory } from '../../engine/engine.js';
-import { type EngineChoice, prepareProcess } from '../../engine/select.js';
+import { prepareProcess } from '../../engine/select.js';
 import { allocateSharedMemory, bytesOf, updateChunk } from '../../engine/shared-memory.js';
 import { loadableModule, workerFile } from '../../files/worker-files.js';
 import { hypothesesOf } from '../../model/decoding/decoding.js';
-import type { Communicator } from '../../mpi/communicator.js';
 import type { NumberArray, Precision } from '../../tensor/matrix.js';
-import type { UpdateRule } from '../../tensor/update-rules.js';
 import { type Answer, type Command, failureOf } from './commands.js';
 import { alone, Exchange, type Place, shardsOf } from './exchange.js';
 import type { FoldedSums } from './fold.js';
@@ -21,43 +14,10 @@ import { memoryPlan } from './memory-plan.js';
 import type { Model } from './model.js';
 import { nonFiniteParameters } from './non-finite-parameters.js';
 import { chunkRanges, dealRows } from './sharding.js';
+import type { ShareOptions, UpdateArrays } from './share-options.js';
 import { allocateBatch, writeBatch } from './shared-batch.js';
 import type { ModelSetup, Task, TaskResult, WorkerSetup } from './tasks.js';
 import { WorkerPool } from './worker-pool.js';
-
-export interface ShareOptions {
-  readonly engine: EngineChoice;
-  readonly model: Model;
-  readonly dataset: Pick<Dataset, SplitName>;
-  /** Models of the same vocabulary whose probabilities are averaged with this one's where images are captioned. */
-  readonly ensemble?: readonly Model[];
-  /** Null where nothing is trained, and images are captioned alone. */
-  readonly updates: UpdateArrays | null;
-  readonly batchSize: number;
-  /** Of this process. */
-  readonly workers: number;
-  /** Parts of every minibatch, over all processes; together with seed and engine this fixes the bits of the result. */
-  readonly shards: number;
-  readonly taskSeconds: number;
-  /** How gradients of several processes are added. */
-  readonly reduction?: Config['train']['reduction'] | undefined;
-  /** Between the processes of the run; none where it has one. */
-  readonly communicator?: Communicator | undefined;
-  readonly onFault: (message: string) => void;
-  /** The entry file of the workers; tests hand in one that fails on purpose. */
-  readonly file?: string | undefined;
-}
-
-/** What training keeps beside the parameters. */
-export interface UpdateArrays {
-  readonly rule: UpdateRule;
-  /** Names of the parameters that weight decay applies to. */
-  readonly decayed: readonly string[];
-  /** Whether a moving average of the parameters is kept. */
-  readonly averages: boolean;
-  /** Whether a step has several micro-steps. */
-  readonly accumulates: boolean;
-}
 
 /** Told whenever more of the images of a command are done, of so many. */
 export type Doing = (done: number, of: number) => void;
