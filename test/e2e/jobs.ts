@@ -21,7 +21,19 @@ export interface Program {
   readonly ranks: number;
   readonly words: readonly string[];
   readonly folder?: string;
+  /** Of the launcher. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
+
+/** Open MPI's messages over the loopback interface, in place of shared memory. */
+export const loopback = { OMPI_MCA_btl: 'self,tcp', OMPI_MCA_btl_tcp_if_include: 'lo' };
+
+/** As root, and where one process may not read another's memory, which Open MPI would warn of. */
+const anywhere = {
+  OMPI_ALLOW_RUN_AS_ROOT: '1',
+  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
+  OMPI_MCA_btl_vader_single_copy_mechanism: 'none',
+};
 
 const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
@@ -46,7 +58,7 @@ export class Job {
       [...(isOpen ? ['--oversubscribe', '--bind-to', 'none'] : []), ...words],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+        env: Object.assign({ ...process.env }, anywhere, ...programs.map(({ environment }) => environment)),
       },
     );
     this.child.stdout!.on('data', (chunk) => {

@@ -15,7 +15,7 @@ import {
   watched,
   writeData,
 } from '../training/runs.js';
-import { isAlive, Job, launchers, nameOf, type Program } from './jobs.js';
+import { isAlive, Job, launchers, loopback, nameOf, type Program } from './jobs.js';
 import { loggedSteps, newRun, Train } from './processes.js';
 
 let data: string;
@@ -57,13 +57,13 @@ async function alone(name: string, sets: readonly string[]) {
 describeWith({ command: launchers['Open MPI'] }, 'ranks of Open MPI', () => {
   it('1 process of 4 workers, 2 of 2, 4 of 1 and 3 of unequal shares compute the same bits', async () => {
     const expected = await alone('1x4', [...everything, 'train.workers=4']);
-    for (const [ranks, workers] of [
-      [2, 2],
-      [4, 1],
-      [3, 1],
+    for (const [ranks, workers, environment] of [
+      [2, 2, {}],
+      [4, 1, loopback],
+      [3, 1, {}],
     ] as const) {
       const { dir, words } = runOf(`${ranks}x${workers}`, [...everything, `train.workers=${workers}`]);
-      const { status, stderr, stdout } = await new Job('Open MPI', { ranks, words }).ended;
+      const { status, stderr, stdout } = await new Job('Open MPI', { ranks, words, environment }).ended;
       expect(stderr).toBe('');
       expect(status).toBe(0);
       expect(stdout).toContain(`${ranks} processes of Open MPI on 1 machine`);
