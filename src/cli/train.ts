@@ -94,7 +94,9 @@ async function trainAsFirst(
   const act = action(words);
   outliveOutput();
   const stop = watchSignals((signal) => {
-    screen.warn(stopping(signal, report.hasStarted, ranks !== undefined));
+    const message = stopping(signal, report.hasStarted, ranks !== undefined);
+    screen.warn(message);
+    if (!report.hasStarted) report.stoppedBeforeStart(message);
     return report.hasStarted;
   }, ranks !== undefined);
   try {

@@ -49,6 +49,10 @@ export class JsonReport implements TrainReport {
     this.print({ type: 'end', outcome: 'failed', message: error instanceof Error ? error.message : String(error) });
   }
 
+  stoppedBeforeStart(message: string): void {
+    this.print({ type: 'end', outcome: 'stopped', message });
+  }
+
   warning(message: string): void {
     this.screen.warning(message);
   }

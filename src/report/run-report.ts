@@ -123,6 +123,7 @@ export class RunReport implements TrainReport {
 
   /** The words of an error are printed by whoever ends the process for it. */
   failed(): void {}
+  stoppedBeforeStart(): void {}
 }
 
 function shown(mean: number | null): string {

@@ -7,4 +7,6 @@ export interface TrainReport extends RunEvents {
   readonly hasStarted: boolean;
   ended(outcome: TrainOutcome): void;
   failed(error: unknown): void;
+  /** A signal came before there was anything to finish; the process ends. */
+  stoppedBeforeStart(message: string): void;
 }

@@ -113,11 +113,13 @@ describe('SIGINT, SIGTERM and SIGHUP', () => {
     const dir = join(folder, 'start');
     const sets = ['data={builtin: shapes}', 'engine=reference'];
     const words = newRun(smallConfig(data, sets), dir);
-    const train = new Train(words, { RECAP_CACHE_DIR: cache });
+    const train = new Train([...words, '--json'], { RECAP_CACHE_DIR: cache });
     expect(await train.until(() => existsSync(cache) && readdirSync(cache).length > 0)).toBe(true);
     train.kill('SIGINT');
-    const { status, stderr } = await train.ended;
-    expect({ status, stderr }).toEqual({ status: 130, stderr: 'SIGINT: stopped before training began.\n' });
+    const { status, stdout, stderr } = await train.ended;
+    const message = 'SIGINT: stopped before training began.';
+    expect({ status, stderr }).toEqual({ status: 130, stderr: `${message}\n` });
+    expect(JSON.parse(stdout)).toEqual({ type: 'end', outcome: 'stopped', message });
     expect(existsSync(dir)).toBe(false);
     // What the interrupted making left does not stop the next run.
     const again = new Train([...words, '--set', 'data.trainLimit=6', '--set', 'validate.everyEpochs=0'], {
