@@ -18,7 +18,12 @@ export function optional(handle: LibraryHandle, prototype: string): ((...values:
   }
 }
 
+/** The byte address of an array's first element, which holds while the array is in use. */
+export function addressOf(array: NodeJS.TypedArray): number {
+  return Number(koffi().address(array));
+}
+
 /** The address of a byte of the shared memory is this plus its offset. */
 export function baseAddress(memory: WebAssembly.Memory): number {
-  return Number(koffi().address(new Uint8Array(memory.buffer)));
+  return addressOf(new Uint8Array(memory.buffer));
 }

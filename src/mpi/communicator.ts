@@ -4,8 +4,10 @@
  *
  * All processes call the collective ones in the same order. One of them at a time is under way.
  */
+import { bytesOf } from '../engine/shared-memory.js';
 import { TrainingError } from '../errors.js';
-import { koffi } from '../foreign/koffi.js';
+import { addressOf } from '../foreign/koffi.js';
+import type { Precision } from '../tensor/matrix.js';
 import { bounded } from './bounded.js';
 import type { Launch } from './launch.js';
 import { type MpiLibrary, openMpi } from './library.js';
@@ -16,7 +18,7 @@ import { cells, type Request, Requests } from './requests.js';
 export interface NumberArea {
   /** Byte address of element 0. */
   readonly at: number;
-  readonly precision: 'float32' | 'float64';
+  readonly precision: Precision;
 }
 
 /** Elements [place, place + count) of an area, one a process. */
@@ -24,9 +26,6 @@ export interface Parts {
   readonly counts: readonly number[];
   readonly places: readonly number[];
 }
-
-/** Milliseconds. */
-const longestAfterLoss = 10_000;
 
 const tags = { pulse: 1, length: 2, bytes: 3 } as const;
 /** MPI_THREAD_FUNNELED: only the thread that initialised MPI calls it. */
@@ -106,7 +105,7 @@ export class Communicator {
 
   /** Process 0's numbers, for all. */
   async broadcastNumbers({ at, precision }: NumberArea, count: number): Promise<void> {
-    const size = precision === 'float64' ? 8 : 4;
+    const size = bytesOf(precision);
     for (let first = 0; first < count; first += mostAtOnce) {
       await this.broadcastAt(at + first * size, Math.min(mostAtOnce, count - first) * size);
     }
@@ -202,6 +201,8 @@ export class Communicator {
   }
 }
 
+/** Milliseconds after which a process that has lost another ends in any case. */
+const longestAfterLoss = 10_000;
 /** Seconds that the two calls of MPI may take that block: they wait for all processes. */
 const longestBlock = 120;
 const none = new Uint8Array();
@@ -216,10 +217,6 @@ function sharedCopy(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
   copy.set(bytes);
   return copy;
-}
-
-function addressOf(bytes: Uint8Array): number {
-  return bytes.length === 0 ? 0 : Number(koffi().address(bytes));
 }
 
 function inCells({ counts, places }: Parts): { counts: number; places: number; cells: readonly Int32Array[] } {

@@ -1,6 +1,6 @@
 /** Operations of MPI that have been started, and are asked for until they are done. */
 import { TrainingError } from '../errors.js';
-import { koffi } from '../foreign/koffi.js';
+import { addressOf } from '../foreign/koffi.js';
 import type { MpiLibrary } from './library.js';
 
 /** Address of the handle of an operation under way. */
@@ -109,7 +109,7 @@ export class Handle {
 /** Integers with a fixed address, which is theirs while they are in use. */
 export function cells(count: number): [cells: Int32Array, address: number] {
   const array = new Int32Array(new SharedArrayBuffer(4 * Math.max(1, count)));
-  return [array, Number(koffi().address(array))];
+  return [array, addressOf(array)];
 }
 
 function begun(code: number): void {

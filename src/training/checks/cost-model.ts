@@ -7,6 +7,7 @@
  * non-blocking operations of Open MPI 4 (ompi/mca/coll/libnbc), which are simpler than those of its blocking ones.
  * Nothing is exchanged while shards are computed, so the times of a step add up.
  */
+import type { Config } from '../../config/schema.js';
 
 /** Of the messages between two processes. */
 export interface Network {
@@ -40,7 +41,7 @@ export interface StepCosts {
   readonly captionBytes: number;
 }
 
-export type Reduction = 'ordered' | 'fast';
+export type Reduction = Config['train']['reduction'];
 
 /** What is trained and how. */
 export interface Job {

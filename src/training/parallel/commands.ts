@@ -10,7 +10,7 @@ import type { Decoding } from '../../model/decoding/decoding.js';
 import type { ModelRecipe } from '../../model/family.js';
 import type { Draws } from '../../tensor/draws.js';
 import type { Precision } from '../../tensor/matrix.js';
-import type { UpdatePass } from './journaled-update.js';
+import type { ChunkSquares, UpdatePass } from './journaled-update.js';
 import type { UpdateArrays } from './share-options.js';
 import type { TaskResult } from './tasks.js';
 
@@ -43,8 +43,8 @@ export type Command =
 export interface Answer {
   /** Of the process's own tasks: those of a shard each, or of a part of the images. */
   readonly results: readonly { readonly index: number; readonly result: TaskResult }[];
-  /** Sums of squares of chunks from the process's first on; empty where none were asked for. */
-  readonly squares: { readonly firstChunk: number; readonly gradient: Float64Array; readonly parameters: Float64Array };
+  /** Of the chunks of the process's range, which begins where that of the process before ends; empty where none were asked for. */
+  readonly squares: ChunkSquares;
   readonly names: readonly string[];
   /** What kept the process from doing it. */
   readonly failure: Failure | null;

@@ -7,12 +7,11 @@
 import { type Batch, captionLengths } from '../../data/batches.js';
 import type { SplitName } from '../../data/dataset.js';
 import type { GradientSource, ParameterValues, SharedMemory } from '../../engine/engine.js';
-import { updateChunk } from '../../engine/shared-memory.js';
 import { TrainingError } from '../../errors.js';
 import type { DecodedCaption, Decoding } from '../../model/decoding/decoding.js';
 import type { UpdateStep } from '../../tensor/update-rules.js';
 import { type Answer, type Command, type DrawAddress, errorOf } from './commands.js';
-import type { UpdatePass } from './journaled-update.js';
+import type { ChunkSquares, UpdatePass } from './journaled-update.js';
 import type { Ranks } from './ranks.js';
 import { dealRows } from './sharding.js';
 import { type Doing, Share } from './share.js';
@@ -54,7 +53,6 @@ export class Coordinator {
   /** Told of every failure of a worker that was mended. */
   onFault: (message: string) => void;
   private readonly share: Share;
-  private readonly squares: { readonly gradient: Float64Array; readonly parameters: Float64Array };
   /** Other processes have updated what this one does not have. */
   private isScattered = false;
 
@@ -69,8 +67,6 @@ export class Coordinator {
     });
     this.memory = this.share.memory;
     this.ensemble = this.share.ensemble;
-    const chunks = Math.ceil(this.memory.layout.trainedLength / updateChunk);
-    this.squares = { gradient: new Float64Array(chunks), parameters: new Float64Array(chunks) };
   }
 
   /**
@@ -114,8 +110,7 @@ export class Coordinator {
 
   /** The norm of the gradient sum, not divided by anything. */
   async gradientNorm(source: GradientSource): Promise<number> {
-    this.takeSquares(await this.all({ kind: 'measure', source }));
-    return normOf(this.squares.gradient);
+    return normOf(await this.all({ kind: 'measure', source }), 'gradient');
   }
 
   /**
@@ -127,11 +122,11 @@ export class Coordinator {
     const pass: UpdatePass = { changes: 'parameters', source, step, averageKeep };
     this.isScattered = true;
     try {
-      this.takeSquares(await this.all({ kind: 'update', pass }));
+      const answers = await this.all({ kind: 'update', pass });
+      return { gradientSum: normOf(answers, 'gradient'), parameters: normOf(answers, 'parameters') };
     } catch (error) {
       throw new UnfinishedUpdateError((error as Error).message);
     }
-    return { gradientSum: normOf(this.squares.gradient), parameters: normOf(this.squares.parameters) };
   }
 
   /** The summed loss of a minibatch. */
@@ -213,13 +208,6 @@ export class Coordinator {
     });
     return answers;
   }
-
-  private takeSquares(answers: readonly Answer[]): void {
-    for (const { squares } of answers) {
-      this.squares.gradient.set(squares.gradient, squares.firstChunk);
-      this.squares.parameters.set(squares.parameters, squares.firstChunk);
-    }
-  }
 }
 
 /** In shard order, so that the sum has the same bits whichever worker answers first. */
@@ -228,8 +216,8 @@ function sumOf(results: readonly TaskResult[]): number {
 }
 
 /** The square root of the sum, added in order, so that it has the same bits whoever computed which chunk. */
-function normOf(squares: Float64Array): number {
-  return Math.sqrt(squares.reduce((sum, each) => sum + each, 0));
+function normOf(answers: readonly Answer[], of: keyof ChunkSquares): number {
+  return Math.sqrt(answers.reduce((sum, { squares }) => squares[of].reduce((some, each) => some + each, sum), 0));
 }
 
 /** The larger of two magnitudes; NaN wins. */

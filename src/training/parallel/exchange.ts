@@ -1,10 +1,10 @@
 /** What the processes of a run hand each other, and which shards and parameters are whose. */
 import type { SharedMemory } from '../../engine/engine.js';
 import { bytesOf, changedArrays, keptParameters, parametersAt } from '../../engine/shared-memory.js';
-import { baseAddress, koffi } from '../../foreign/koffi.js';
+import { addressOf, baseAddress } from '../../foreign/koffi.js';
 import type { Communicator, NumberArea, Parts } from '../../mpi/communicator.js';
 import type { FoldedSums } from './fold.js';
-import { chunkRanges } from './sharding.js';
+import { chunkRanges, type Range } from './sharding.js';
 
 /** The place of a process in a run. */
 export interface Place {
@@ -16,7 +16,7 @@ export interface Place {
 export const alone: Place = { rank: 0, size: 1 };
 
 /** Shards [from, to) of each process, as equal in number as they can be. */
-export function shardsOf({ rank, size }: Place, shards: number): { readonly from: number; readonly to: number } {
+export function shardsOf({ rank, size }: Place, shards: number): Range {
   return { from: Math.floor((shards * rank) / size), to: Math.floor((shards * (rank + 1)) / size) };
 }
 
@@ -47,7 +47,7 @@ export class Exchange {
     const all = Array.from({ length: size }, (_, each) => shardsOf({ rank: each, size }, shards));
     const waves = Math.max(...all.map(({ from, to }) => to - from));
     for (let wave = 0; wave < waves; wave++) {
-      const shardIn = ({ from, to }: { from: number; to: number }) => (from + wave < to ? from + wave : null);
+      const shardIn = ({ from, to }: Range) => (from + wave < to ? from + wave : null);
       const mine = shardIn(own);
       const sent = this.others((each) => {
         if (mine === null) return nothing;
@@ -68,7 +68,7 @@ export class Exchange {
     const { counts, places } = this.ranges;
     const count = counts[rank]!;
     const [from, to] = [own, received].map((numbers) => ({
-      at: Number(koffi().address(numbers)),
+      at: addressOf(numbers),
       precision: this.memory.precision,
     }));
     const sent = this.others((each) => ({ count: counts[each]!, place: places[each]! }));
@@ -117,6 +117,6 @@ export class Exchange {
 
 const nothing = { count: 0, place: 0 };
 
-function partsOf(ranges: readonly { readonly from: number; readonly to: number }[]): Parts {
+function partsOf(ranges: readonly Range[]): Parts {
   return { counts: ranges.map(({ from, to }) => to - from), places: ranges.map(({ from }) => from) };
 }

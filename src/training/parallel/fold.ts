@@ -5,11 +5,7 @@
 import type { SharedMemory } from '../../engine/engine.js';
 import { trainedView } from '../../engine/shared-memory.js';
 import type { NumberArray } from '../../tensor/matrix.js';
-
-interface Range {
-  readonly from: number;
-  readonly to: number;
-}
+import type { Range } from './sharding.js';
 
 /** The sums of the processes, in memory that the workers share. */
 export interface FoldedSums {

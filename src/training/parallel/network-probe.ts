@@ -1,5 +1,5 @@
 /** Times the exchanges of a step between the processes of a run, with messages of other sizes. */
-import { koffi } from '../../foreign/koffi.js';
+import { addressOf } from '../../foreign/koffi.js';
 import { type Communicator, keptUntilHere, type NumberArea, type Parts } from '../../mpi/communicator.js';
 
 /** Operations by which each process sends one message to each other one. */
@@ -51,5 +51,5 @@ export async function probeNetwork(communicator: Communicator, counts: readonly 
 
 function areaOf(count: number): { readonly area: NumberArea; readonly numbers: Float32Array } {
   const numbers = new Float32Array(new SharedArrayBuffer(Math.max(1, count) * size));
-  return { numbers, area: { at: Number(koffi().address(numbers)), precision: 'float32' } };
+  return { numbers, area: { at: addressOf(numbers), precision: 'float32' } };
 }

@@ -2,12 +2,10 @@
 import type { SharedMemory } from '../../engine/engine.js';
 import { trainedView } from '../../engine/shared-memory.js';
 import { namedViews } from '../../tensor/layout.js';
+import type { Range } from './sharding.js';
 
 /** Names of parameters in whose gradient, of these shards, something is not finite or would not be once it is squared. */
-export function nonFiniteParameters(
-  memory: SharedMemory,
-  { from, to }: { readonly from: number; readonly to: number },
-): string[] {
+export function nonFiniteParameters(memory: SharedMemory, { from, to }: Range): string[] {
   const round = roundingOf(memory);
   const slots = memory.slots.slice(from, to).map((offset) => namedViews(trainedView(memory, offset), memory.layout));
   return Object.keys(slots[0] ?? {}).filter((name) =>

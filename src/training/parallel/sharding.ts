@@ -39,8 +39,14 @@ export function shardsWithin(bytes: number, most: number, bytesOf: (shards: numb
   return shards;
 }
 
+/** Shards, or elements, from one on and up to another, which is not among them. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Cuts [0, length) into ranges of whole chunks, as equal as that allows. */
-export function chunkRanges(length: number, parts: number): { from: number; to: number }[] {
+export function chunkRanges(length: number, parts: number): Range[] {
   const chunks = Math.ceil(length / updateChunk);
   const start = (part: number) => Math.min(length, Math.floor((chunks * part) / parts) * updateChunk);
   return Array.from({ length: parts }, (_, part) => ({ from: start(part), to: start(part + 1) }));

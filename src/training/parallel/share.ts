@@ -1,3 +1,7 @@
+/**
+ * One process's share of a run: its shards of each minibatch, computed by its own workers, and its range of the
+ * parameters, to which it adds up the gradient and applies the optimiser's rule.
+ */
 import { type Batch, captionLengths } from '../../data/batches.js';
 import type { SplitName } from '../../data/dataset.js';
 import type { GradientSource, SharedMemory } from '../../engine/engine.js';
@@ -13,7 +17,7 @@ import type { UpdatePass } from './journaled-update.js';
 import { memoryPlan } from './memory-plan.js';
 import type { Model } from './model.js';
 import { nonFiniteParameters } from './non-finite-parameters.js';
-import { chunkRanges, dealRows } from './sharding.js';
+import { chunkRanges, dealRows, type Range } from './sharding.js';
 import type { ShareOptions, UpdateArrays } from './share-options.js';
 import { allocateBatch, writeBatch } from './shared-batch.js';
 import type { ModelSetup, Task, TaskResult, WorkerSetup } from './tasks.js';
@@ -21,11 +25,6 @@ import { WorkerPool } from './worker-pool.js';
 
 /** Told whenever more of the images of a command are done, of so many. */
 export type Doing = (done: number, of: number) => void;
-
-interface Range {
-  readonly from: number;
-  readonly to: number;
-}
 
 export class Share {
   readonly memory: SharedMemory;
@@ -251,12 +250,10 @@ export class Share {
   }
 
   private squaresOf(command: Command): Answer['squares'] {
-    const firstChunk = Math.floor(this.range.from / updateChunk);
-    const last = Math.ceil(this.range.to / updateChunk);
-    const { gradient, parameters } = this.setup.squares;
     const isMeasured = command.kind === 'measure' || command.kind === 'update';
-    const [from, to] = isMeasured ? [firstChunk, last] : [0, 0];
-    return { firstChunk, gradient: gradient.slice(from, to), parameters: parameters.slice(from, to) };
+    const { gradient, parameters } = this.setup.squares;
+    const [from, to] = isMeasured ? [this.range.from, this.range.to].map((at) => Math.ceil(at / updateChunk)) : [0, 0];
+    return { gradient: gradient.slice(from, to), parameters: parameters.slice(from, to) };
   }
 }
 

@@ -3,7 +3,7 @@
  * descriptions of memory in structures of the caller, version 3 behind handles.
  */
 
-import { koffi, type LibraryHandle } from '../../../../foreign/koffi.js';
+import { addressOf, type LibraryHandle } from '../../../../foreign/koffi.js';
 import type { ElementType } from '../products.js';
 
 // Values of the C enumerations, the same in both versions.
@@ -145,7 +145,7 @@ function version2(functions: Record<keyof typeof prototypes2, Call>, engine: num
     describe(rows, columns, type, layout) {
       const structure = new Uint8Array(descriptionBytes);
       kept.push(structure);
-      const address = Number(koffi().address(structure));
+      const address = addressOf(structure);
       const dims = int64s(rows, columns);
       if (typeof layout === 'number') {
         functions.dnnl_memory_desc_init_by_tag(address, 2, dims, dataTypes[type], layout);

@@ -1,5 +1,5 @@
 /** What the processor and the system can do, asked with the instructions CPUID and XGETBV. */
-import { koffi } from '../../../../../foreign/koffi.js';
+import { addressOf } from '../../../../../foreign/koffi.js';
 import { loadCode } from '../executable-memory.js';
 import { Assembler } from './assembler.js';
 import { at, r8, rax, rbx, rcx, rdi, rdx, rsi } from './operands.js';
@@ -21,7 +21,7 @@ const avx512Registers = 0xe6;
 export function processorFeatures(): ProcessorFeatures {
   const { cpuid, xgetbv } = loadFeatureFunctions();
   const words = new Uint32Array(4);
-  const out = Number(koffi().address(words));
+  const out = addressOf(words);
   const leaf = (number: number, subleaf = 0) => {
     cpuid(number, subleaf, out);
     const [eax, ebx, ecx, edx] = words;
