@@ -10,7 +10,8 @@ import type { Screen } from '../report/screen.js';
 import { engineLines } from '../report/trainer-lines.js';
 import { type CaptionLooks, mostAtOnce, type PhotoCaption, PhotoCaptioner } from '../training/loop/caption-photos.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
-import { checkpointLines, checkpointsNamed, type DecodingArguments, searchWanted } from './decoding-options.js';
+import { checkpointLines, checkpointsNamed } from './checkpoints-named.js';
+import { type DecodingArguments, searchWanted } from './decoding-options.js';
 
 export interface PhotoArguments extends DecodingArguments {
   photos: string[];

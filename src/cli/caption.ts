@@ -7,13 +7,8 @@ import { engineLines } from '../report/trainer-lines.js';
 import { captionImages } from '../training/loop/caption-images.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { networkOptions, type PhotoArguments, printPhotoCaptions } from './caption-photos.js';
-import {
-  captioningProgress,
-  checkpointLines,
-  checkpointsNamed,
-  decodingOptions,
-  searchWanted,
-} from './decoding-options.js';
+import { captioningProgress, checkpointLines, checkpointsNamed } from './checkpoints-named.js';
+import { decodingOptions, searchWanted } from './decoding-options.js';
 import { setOption } from './options.js';
 import { wholeNumber } from './whole-number.js';
 

@@ -3,25 +3,15 @@ import type { CommandModule } from 'yargs';
 import { type FolderSplit, folderSplits } from '../data/dataset.js';
 import { UserError } from '../errors.js';
 import { readCandidates, readReferences } from '../evaluation/caption-files.js';
-import { type CaptionScores, scoreCaptions } from '../evaluation/score-captions.js';
+import { type CaptionScores, type ScoreOptions, scoreCaptions } from '../evaluation/score-captions.js';
 import { scoreLines, scoreRecord } from '../evaluation/score-report.js';
 import { type CaptionTokens, captionTokens } from '../evaluation/tokenise.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { Screen } from '../report/screen.js';
-import { engineLines } from '../report/trainer-lines.js';
-import { captioningConfig } from '../training/loop/captioning-config.js';
-import { scoreImages } from '../training/loop/score-images.js';
-import {
-  captioningProgress,
-  checkpointLines,
-  checkpointsNamed,
-  type DecodingArguments,
-  decodingOptions,
-  searchWanted,
-} from './decoding-options.js';
+import { type DecodingArguments, decodingOptions } from './decoding-options.js';
 import { quietOption, setOption } from './options.js';
 
-interface Arguments extends DecodingArguments {
+export interface EvaluateArguments extends DecodingArguments {
   candidates?: string;
   run?: string;
   split: FolderSplit;
@@ -34,7 +24,7 @@ interface Arguments extends DecodingArguments {
   set: string[];
 }
 
-export const evaluateCommand: CommandModule<unknown, Arguments> = {
+export const evaluateCommand: CommandModule<unknown, EvaluateArguments> = {
   builder: (yargs) =>
     yargs
       .options({
@@ -79,17 +69,21 @@ export const evaluateCommand: CommandModule<unknown, Arguments> = {
 };
 
 /** What is scored, and what a record of it says beside the scores. */
-interface Evaluation {
+export interface Evaluation {
   readonly scores: CaptionScores;
   readonly about: Readonly<Record<string, unknown>>;
   /** Of each image. */
   readonly perImage: readonly unknown[];
 }
 
-async function evaluate(words: Arguments): Promise<void> {
+async function evaluate(words: EvaluateArguments): Promise<void> {
   const screen = new Screen({ live: process.stderr, quiet: words.quiet });
+  const { tokens, idf } = words;
+  const options = { tokens, ...(idf === undefined ? {} : { idf: readReferences(idf) }) };
   const { scores, about, perImage } =
-    words.candidates === undefined ? await ofCheckpoints(words, screen) : await ofCandidates(words, words.candidates);
+    words.candidates === undefined
+      ? await ofCheckpoints(words, options, screen)
+      : await ofCandidates(words, words.candidates, options);
   const record = { ...about, ...scoreRecord(scores) };
   if (words.out !== undefined) write(words.out, { ...record, perImage });
   const lines = words.json ? JSON.stringify(record, null, 2).split('\n') : scoreLines(scores);
@@ -97,52 +91,19 @@ async function evaluate(words: Arguments): Promise<void> {
   for (const line of lines) screen.result(line);
 }
 
-async function ofCandidates(words: Arguments, candidates: string): Promise<Evaluation> {
+async function ofCandidates(words: EvaluateArguments, candidates: string, options: ScoreOptions): Promise<Evaluation> {
   if (words.run !== undefined || words.checkpoint.length > 0) {
     throw new UserError('evaluate takes either --candidates, captions made elsewhere, or --run or --checkpoint.');
   }
   if (words.refs === undefined) throw new UserError('--candidates needs --refs: the file of their references.');
-  const scores = await scoreCaptions(readCandidates(candidates), readReferences(words.refs), scoringOf(words));
+  const scores = await scoreCaptions(readCandidates(candidates), readReferences(words.refs), options);
   return { scores, about: {}, perImage: scores.perImage };
 }
 
-async function ofCheckpoints(words: Arguments, screen: Screen): Promise<Evaluation> {
-  const paths = [...(words.run === undefined ? [] : [words.run]), ...words.checkpoint];
-  if (paths.length === 0) {
-    throw new UserError(
-      'evaluate needs --run FOLDER or --checkpoint FILE, or captions made elsewhere by --candidates.',
-    );
-  }
-  const members = checkpointsNamed({ ...words, checkpoint: paths }, screen);
-  const [leading] = members.flat();
-  const decoding = searchWanted(words);
-  const { scores, captions, engine, references, note } = await scoreImages(
-    members,
-    captioningConfig(leading!, words.set),
-    {
-      split: words.split,
-      decoding,
-      onFault: (fault) => screen.warning(fault),
-      ...captioningProgress(screen),
-      scoring: () => screen.wait({ what: 'scoring the captions' }),
-      ...(words.refs === undefined ? {} : { references: readReferences(words.refs) }),
-      ...scoringOf(words),
-    },
-  );
-  screen.endLive();
-  for (const line of [...checkpointLines(members), ...engineLines(engine)]) screen.note(line);
-  if (note !== null) screen.note(`note: ${note}.`);
-  const decodedOf = new Map(captions.map(({ image, decoded }) => [String(image), decoded]));
-  const checkpoints = members.map((some) => some.map(({ path, state }) => ({ path, step: state.step })));
-  return {
-    scores,
-    about: { checkpoints, split: words.split, decoding, referencesFrom: references },
-    perImage: scores.perImage.map((image) => ({ ...image, captions: decodedOf.get(String(image.image)) })),
-  };
-}
-
-function scoringOf({ tokens, idf }: Arguments) {
-  return { tokens, ...(idf === undefined ? {} : { idf: readReferences(idf) }) };
+async function ofCheckpoints(words: EvaluateArguments, options: ScoreOptions, screen: Screen): Promise<Evaluation> {
+  // Loading what writes captions takes as long as scoring thousands that are there.
+  const { evaluateCheckpoints } = await import('./evaluate-checkpoints.js');
+  return evaluateCheckpoints(words, options, screen);
 }
 
 function write(path: string, content: object): void {

@@ -10,7 +10,8 @@ import { Screen } from '../report/screen.js';
 import { shellWord } from '../shell-word.js';
 import type { Checkpoint } from '../training/checkpoints/checkpoint.js';
 import { movedFiles, networkOptions, type PhotoArguments } from './caption-photos.js';
-import { checkpointLines, checkpointsNamed, type DecodingArguments, decodingOptions } from './decoding-options.js';
+import { checkpointLines, checkpointsNamed } from './checkpoints-named.js';
+import { type DecodingArguments, decodingOptions } from './decoding-options.js';
 
 interface Arguments extends Pick<DecodingArguments, 'checkpoint' | 'average'>, Pick<PhotoArguments, 'network' | 'pca'> {
   onnx?: string;

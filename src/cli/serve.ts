@@ -9,13 +9,8 @@ import { attendingModel, captionModels } from '../training/loop/caption-models.j
 import { PhotoCaptioner } from '../training/loop/caption-photos.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { movedFiles, networkOptions } from './caption-photos.js';
-import {
-  checkpointLines,
-  checkpointsNamed,
-  type DecodingArguments,
-  decodingOptions,
-  searchWanted,
-} from './decoding-options.js';
+import { checkpointLines, checkpointsNamed } from './checkpoints-named.js';
+import { type DecodingArguments, decodingOptions, searchWanted } from './decoding-options.js';
 import { reportError } from './errors.js';
 import { aborted, listeningOptions, portNumber, warnOfOthers } from './listening-options.js';
 import { setOption } from './options.js';

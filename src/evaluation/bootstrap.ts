@@ -13,7 +13,7 @@ export interface BootstrapOptions {
 export type Interval = readonly [low: number, high: number];
 
 /**
- * @param statistics (images, columns) what the scores are functions of the sums of; on a SharedArrayBuffer
+ * @param statistics (columns, images) what the scores are functions of the sums of; on a SharedArrayBuffer
  * @param scoresOf the scores of a set by its sums (columns)
  * @returns of each score an interval
  */

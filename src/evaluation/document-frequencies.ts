@@ -45,7 +45,7 @@ export function documentFrequencies(
   /** The n-gram of the order before that begins at each word, `none` where it is not of several images. */
   const shorter = words.map((word) => (ofWords[word]! > 1 ? word : none));
   const ofLonger: Int32Array[] = [];
-  for (let order = 2; order <= orders; order++) {
+  for (let order = 2; ; order++) {
     const counted = new NgramTable();
     const mayBeOfSeveral = (at: number) => shorter[at] !== none && shorter[at + 1] !== none;
     forPlaces(order, (at, image) => {
@@ -53,11 +53,11 @@ export function documentFrequencies(
     });
     const table = counted.ofSeveralImages();
     ofLonger.push(table.slots);
+    if (order === orders) return { images, ofWords, ofLonger };
     forPlaces(order, (at) => {
       shorter[at] = mayBeOfSeveral(at) ? table.find(shorter[at]!, words[at + order - 1]!) : none;
     });
   }
-  return { images, ofWords, ofLonger };
 }
 
 /** Looks n-grams up, word by word. */

@@ -11,30 +11,33 @@ export interface Matching {
   readonly table: ReferenceTable;
   /** Which of the table's captions is the candidate of the first image; those of the others follow. */
   readonly firstCandidate: number;
-  /** (images, columns), on a SharedArrayBuffer. */
+  /** (columns, images), on a SharedArrayBuffer. */
   readonly statistics: Float64Array;
   /** The images, from this one to before that. */
   readonly from: number;
   readonly to: number;
 }
 
-/** Fills the images' rows of the statistics. */
+/** Fills the images' statistics. */
 export function matchCaptions({ table, firstCandidate, statistics, from, to }: Matching): void {
   const scorer = new CaptionScorer(table, from, to);
+  const images = statistics.length / columns;
   for (let image = from; image < to; image++) {
     const match = scorer.match(image, wordsOf(table.captions, firstCandidate + image));
     const { guessed, matched, referenceLength, rougeL, cider } = match;
-    statistics.set([...Array.from(guessed), ...Array.from(matched), referenceLength, rougeL, cider], image * columns);
+    [...Array.from(guessed), ...Array.from(matched), referenceLength, rougeL, cider].forEach((value, column) => {
+      statistics[column * images + image] = value;
+    });
   }
 }
 
-/** A row of the statistics, or the sum of some. */
-export function matchOf(row: Float64Array): CaptionMatch {
+/** @param ofColumns the statistics of an image, or the sum of some */
+export function matchOf(ofColumns: Float64Array): CaptionMatch {
   return {
-    guessed: row.subarray(0, orders),
-    matched: row.subarray(orders, 2 * orders),
-    referenceLength: row[2 * orders]!,
-    rougeL: row[2 * orders + 1]!,
-    cider: row[2 * orders + 2]!,
+    guessed: ofColumns.subarray(0, orders),
+    matched: ofColumns.subarray(orders, 2 * orders),
+    referenceLength: ofColumns[2 * orders]!,
+    rougeL: ofColumns[2 * orders + 1]!,
+    cider: ofColumns[2 * orders + 2]!,
   };
 }

@@ -3,7 +3,7 @@ import { generator, uniformInts } from '../data/random.js';
 import type { ScoringThreads } from './scoring-threads.js';
 
 export interface Resampling {
-  /** (images, columns), on a SharedArrayBuffer. */
+  /** (columns, images), on a SharedArrayBuffer. */
   readonly statistics: Float64Array;
   readonly columns: number;
   readonly seed: number;
@@ -31,7 +31,7 @@ export async function resample(
 
 export function resampledSums({ statistics, columns, seed, from, to }: Resampling): Float64Array {
   const images = statistics.length / columns;
-  const times = new Uint32Array(images);
+  const times = new Float64Array(images);
   const sums = new Float64Array((to - from) * columns);
   for (let number = from; number < to; number++) {
     times.fill(0);
@@ -41,13 +41,12 @@ export function resampledSums({ statistics, columns, seed, from, to }: Resamplin
   return sums;
 }
 
-/** Sums of the columns over images, each so many times, in the order of images. */
-export function weightedSums(statistics: Float64Array, columns: number, times: ArrayLike<number>): Float64Array {
-  const sums = new Float64Array(columns);
-  for (let image = 0; image < times.length; image++) {
-    const weight = times[image]!;
-    if (weight === 0) continue;
-    for (let column = 0; column < columns; column++) sums[column]! += weight * statistics[image * columns + column]!;
-  }
-  return sums;
+/** (columns) sums over images, each so many times, in the order of images. */
+export function weightedSums(statistics: Float64Array, columns: number, times: Float64Array): Float64Array {
+  return Float64Array.from({ length: columns }, (_, column) => {
+    const ofImages = statistics.subarray(column * times.length, (column + 1) * times.length);
+    let sum = 0;
+    for (let image = 0; image < times.length; image++) sum += times[image]! * ofImages[image]!;
+    return sum;
+  });
 }

@@ -83,16 +83,19 @@ export async function scoreCaptions(
     const numbered = await numberedCaptions(given, alreadyTokenised ? null : tokens, threads);
     const statistics = await captionStatistics(numbered, threads);
     const ofSums = (sums: Float64Array) => scoresOfSums(sums, images.length);
-    const scores = ofSums(weightedSums(statistics, columns, new Uint8Array(images.length).fill(1)));
-    const intervals =
-      resamples === 0 ? null : named(await bootstrapIntervals(statistics, columns, ofSums, bootstrap, threads));
+    const scores = ofSums(weightedSums(statistics, columns, new Float64Array(images.length).fill(1)));
+    // The threads resample while this one looks at the texts.
+    const resampled = resamples === 0 ? null : bootstrapIntervals(statistics, columns, ofSums, bootstrap, threads);
     const { captions, firstTraining } = numbered;
     const textOf = (caption: number) => wordsOf(captions, caption).join(' ');
     const texts = images.map((_, i) => textOf(i));
     const known = training && new Set(training.map((_, i) => textOf(firstTraining + i)));
+    const perImage = images.map(({ image, file, candidate, captions: others }, i) => {
+      const ofImage = Float64Array.from({ length: columns }, (_, column) => statistics[column * images.length + i]!);
+      return { image, file, caption: candidate, references: others, scores: scoresOf(matchOf(ofImage)) };
+    });
     return {
       scores: named(scores),
-      intervals,
       bootstrap,
       images: images.length,
       references: images.reduce((sum, { captions }) => sum + captions.length, 0),
@@ -101,13 +104,8 @@ export async function scoreCaptions(
       distinct: new Set(texts).size,
       meanLength: captions.firstWord[images.length]! / images.length,
       copied: known ? texts.filter((text) => known.has(text)).length / images.length : null,
-      perImage: images.map(({ image, file, candidate, captions }, i) => ({
-        image,
-        file,
-        caption: candidate,
-        references: captions,
-        scores: scoresOf(matchOf(statistics.subarray(i * columns, (i + 1) * columns))),
-      })),
+      perImage,
+      intervals: resampled && named(await resampled),
     };
   } finally {
     await threads.close();
@@ -140,7 +138,7 @@ function* allCaptions(images: readonly CaptionedImage[], idf: ReferenceSet | und
   for (const { captions } of idf?.images ?? []) yield* captions;
 }
 
-/** (images, columns) what the scores are made of, of each candidate beside its references, in memory that threads share. */
+/** (columns, images) what the scores are made of, of each candidate beside its references, in memory that threads share. */
 export async function captionStatistics(
   { captions, firstReference, firstDocument, vocabularySize }: NumberedCaptions,
   threads: ScoringThreads,
