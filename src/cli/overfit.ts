@@ -50,7 +50,7 @@ async function run({ config, set, captions, epochs, quiet, json }: Arguments): P
     ...report,
   });
   report.ended(outcome);
-  if (stop.aborted) process.exitCode = exitCodeOf(stop.reason);
+  if (outcome.stopped) process.exitCode = exitCodeOf(stop.reason);
   else if (outcome.memorised / outcome.samples.length < required) {
     screen.warn(`recap: at least ${100 * required}% should be. Look at learning rate, data and features.`);
     process.exitCode = 1;

@@ -7,6 +7,7 @@ import { shellWord } from '../shell-word.js';
 import { findRuns } from '../training/run/find-runs.js';
 import { type Pruning, prune, pruningOf } from '../training/run/prune.js';
 import { jsonOption } from './options.js';
+import { exitCodeOf, watchSignals } from './signals.js';
 
 interface Arguments {
   dir: string;
@@ -44,8 +45,11 @@ async function run({ dir, older, unvalidated, yes, json }: Arguments): Promise<v
   const warn = (why: string) => screen.warn(`warning: ${why}`);
   const { runs, unreadable } = findRuns(dir);
   unreadable.forEach(warn);
+  // A run that is being deleted is finished with first, so that no lock is left in its folder.
+  const stop = watchSignals(() => yes);
   const prunings: Pruning[] = [];
   for (const run of runs) {
+    if (stop.aborted) break;
     let pruning: Pruning;
     try {
       pruning = await pruningOf(run, options);
@@ -60,14 +64,16 @@ async function run({ dir, older, unvalidated, yes, json }: Arguments): Promise<v
     if (!json) for (const line of pruningLines(pruning)) screen.print(line);
     else if (pruning.files.length > 0) screen.print(JSON.stringify(pruningRecord(pruning, yes)));
   }
+  if (stop.aborted) process.exitCode = exitCodeOf(stop.reason);
   if (json) return;
   const some = prunings.some(({ files }) => files.length > 0);
-  if (!some) screen.print(`Nothing of ${runs.length === 1 ? '1 run' : `${runs.length} runs`} can be deleted.`);
-  else if (yes) screen.print(`Deleted: ${totalWords(prunings)}.`);
-  else {
+  if (some && yes) screen.print(`Deleted: ${totalWords(prunings)}.`);
+  else if (some) {
     screen.print(`Nothing is deleted yet: ${totalWords(prunings)}. Delete that with`);
     const narrowed = [...(older === undefined ? [] : ['--older', older]), ...(unvalidated ? ['--unvalidated'] : [])];
     screen.print(`  ${['npx recap prune', shellWord(dir), ...narrowed, '--yes'].join(' ')}`);
+  } else if (!stop.aborted) {
+    screen.print(`Nothing of ${runs.length === 1 ? '1 run' : `${runs.length} runs`} can be deleted.`);
   }
 }
 

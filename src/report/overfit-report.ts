@@ -61,9 +61,10 @@ export function overfitAsJson(print: (record: object) => void): OverfitReport {
       last = step;
       print({ type: 'step', step, epoch, loss, learningRate, gradientNorm, parameterNorm, memorised, of });
     },
-    ended: ({ samples, memorised, loss, epochs }) => {
+    ended: ({ samples, memorised, loss, epochs, stopped }) => {
       print({ type: 'captions', step: last, samples });
-      const outcome = memorised / samples.length < required ? 'failed' : 'passed';
+      const verdict = memorised / samples.length < required ? 'failed' : 'passed';
+      const outcome = stopped ? 'stopped' : verdict;
       print({ type: 'end', outcome, memorised, of: samples.length, loss, epochs });
     },
   };

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configToYaml } from '../../src/config/load.js';
+import { Train } from '../e2e/processes.js';
 import { recap } from '../support/command.js';
 import { smallConfig, temporaryFolder, writeData } from '../training/runs.js';
 
@@ -92,6 +93,25 @@ describe('The checks and the sweep', () => {
     const end = records.at(-1)!;
     expect(end).toMatchObject({ outcome: json.status === 0 ? 'passed' : 'failed', of: 2, epochs: 10 });
     expect(overfit('--quiet').stdout).toMatch(/^\d of 2 captions memorised word for word[^\n]*\n$/);
+  });
+
+  it('recap overfit --json that a signal stops', async () => {
+    const words = [
+      '--config',
+      config,
+      '--captions',
+      '2',
+      '--epochs',
+      '1000000',
+      '--set',
+      'train.optimizer.learningRate=1e-30',
+    ];
+    const overfit = new Train([...words, '--json'], {}, 'overfit');
+    await overfit.until(({ stdout }) => stdout.includes('"type":"step"'));
+    overfit.kill('SIGINT');
+    const { status, stdout } = await overfit.ended;
+    expect(status).toBe(130);
+    expect(recordsOf(stdout).at(-1)).toMatchObject({ type: 'end', outcome: 'stopped', of: 2 });
   });
 
   it('recap gradcheck --json and --quiet', () => {

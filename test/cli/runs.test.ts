@@ -1,10 +1,11 @@
 /** The commands about runs on the disk, as programs. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import stringWidth from 'string-width';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configToYaml } from '../../src/config/load.js';
+import { Train } from '../e2e/processes.js';
 import { recap } from '../support/command.js';
 import { smallConfig, temporaryFolder, trainUntil, writeData } from '../training/runs.js';
 
@@ -146,6 +147,20 @@ describe('recap prune', () => {
     expect(recap(['prune', root, '--yes']).stdout).toMatch(/\nDeleted: 1 file of 1 run, \d+(\.\d)? KB\.\n$/);
     expect(existsSync(old)).toBe(false);
     expect(recap(['prune', root]).stdout).toBe('Nothing of 1 run can be deleted.\n');
+  });
+
+  it('finishes with a run when it is stopped, and leaves no lock', async () => {
+    const root = join(folder, 'many to prune');
+    const runs = Array.from({ length: 40 }, (_, i) => join(root, `run-${i}`));
+    for (const run of runs) cpSync(join(folder, 'done'), run, { recursive: true });
+    const prune = new Train([root, '--yes'], {}, 'prune');
+    await prune.until(({ stdout }) => stdout.includes('step-0'));
+    prune.kill('SIGINT');
+    const { status, stdout } = await prune.ended;
+    // It may have been done.
+    expect(status).toBeOneOf([0, 130]);
+    expect(stdout).toMatch(/\nDeleted: \d+ files? of \d+ runs?, /);
+    for (const run of runs) expect(readdirSync(run).toSorted()).toEqual(readdirSync(join(folder, 'done')).toSorted());
   });
 
   it('refuses an age that is none', () => {

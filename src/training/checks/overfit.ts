@@ -32,6 +32,8 @@ export interface OverfitOutcome {
   readonly memorised: number;
   readonly loss: number;
   readonly epochs: number;
+  /** Whether the signal ended it, before it was decided. */
+  readonly stopped: boolean;
 }
 
 /** Epochs between two looks at how many captions are memorised. */
@@ -72,7 +74,8 @@ export async function overfit(config: Config, options: OverfitOptions): Promise<
       options.step?.(step, memorised, rows.length);
       if (stopping || memorised === rows.length) break;
     }
-    return { samples, memorised, loss: last?.loss ?? Number.NaN, epochs: last?.epoch ?? 0 };
+    const stopped = (options.signal?.aborted ?? false) && memorised < rows.length;
+    return { samples, memorised, loss: last?.loss ?? Number.NaN, epochs: last?.epoch ?? 0, stopped };
   } finally {
     await coordinator.close();
   }
