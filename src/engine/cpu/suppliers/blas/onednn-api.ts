@@ -44,14 +44,17 @@ const prototypes3 = {
   dnnl_matmul_primitive_desc_create:
     '(void *pd, uintptr_t engine, uintptr_t source, uintptr_t weights, uintptr_t bias, uintptr_t destination, ' +
     'uintptr_t attributes)',
+  dnnl_memory_desc_destroy: '(uintptr_t layout)',
 } as const;
 
 type Call = (...values: unknown[]) => void;
 
 /** All numbers are handles or native addresses, and what stands for a layout of memory is one of them. */
 export interface OneDnnApi {
-  /** The layout of a matrix (rows, columns), stored the other way round if transposed. */
+  /** The layout of a matrix (rows, columns), stored the other way round if transposed. To be dropped when it has been used. */
   plainLayout(rows: number, columns: number, type: ElementType, transposed?: boolean): number;
+  /** What was made of the layout goes on without it. */
+  dropLayout(layout: number): void;
   /** The layout of weights (K,N) that the library picks for a product of so many rows. */
   pickedLayout(rows: number, N: number, K: number, type: ElementType): number;
   layoutBytes(layout: number): number;
@@ -84,20 +87,20 @@ export function openOneDnnApi(library: LibraryHandle): OneDnnApi {
   const queryLayout = library.func('uintptr_t dnnl_primitive_desc_query_md(uintptr_t pd, int what, int index)');
   const engine = created(common.dnnl_engine_create, cpuEngine, 0);
   const stream = created(common.dnnl_stream_create, engine, defaultStream);
-  const { describe, matmul } = isVersion3(library)
+  const { describe, drop, matmul } = isVersion3(library)
     ? version3(functionsOf(prototypes3), engine)
     : version2(functionsOf(prototypes2), engine);
   const plainLayout: OneDnnApi['plainLayout'] = (rows, columns, type, transposed = false) =>
     describe(rows, columns, type, transposed ? [1, rows] : [columns, 1]);
   return {
     plainLayout,
+    dropLayout: drop,
     pickedLayout(rows, N, K, type) {
-      const product = matmul(
-        plainLayout(rows, K, type),
-        describe(K, N, type, anyLayout),
-        0,
-        plainLayout(rows, N, 'float32'),
-      );
+      const a = plainLayout(rows, K, type);
+      const b = describe(K, N, type, anyLayout);
+      const c = plainLayout(rows, N, 'float32');
+      const product = matmul(a, b, 0, c);
+      for (const layout of [a, b, c]) drop(layout);
       return Number(queryLayout(product, queryWeights, 0));
     },
     layoutBytes: (layout) => Number(layoutBytes(layout)),
@@ -134,18 +137,18 @@ function created(call: Call, ...values: unknown[]): number {
 /** What the versions do each in their way. `layout`: the strides, or a format tag. */
 interface Dialect {
   describe(rows: number, columns: number, type: ElementType, layout: readonly [number, number] | number): number;
+  drop(description: number): void;
   readonly matmul: OneDnnApi['matmul'];
 }
 
-/** Structures that version 2 reads later; it needs some dozens of them. */
-const kept: Uint8Array[] = [];
-
 function version2(functions: Record<keyof typeof prototypes2, Call>, engine: number): Dialect {
+  /** The structures, by address, until they have been copied. */
+  const structures = new Map<number, Uint8Array>();
   return {
     describe(rows, columns, type, layout) {
       const structure = new Uint8Array(descriptionBytes);
-      kept.push(structure);
       const address = addressOf(structure);
+      structures.set(address, structure);
       const dims = int64s(rows, columns);
       if (typeof layout === 'number') {
         functions.dnnl_memory_desc_init_by_tag(address, 2, dims, dataTypes[type], layout);
@@ -154,6 +157,7 @@ function version2(functions: Record<keyof typeof prototypes2, Call>, engine: num
       }
       return address;
     },
+    drop: (description) => structures.delete(description),
     matmul(source, weights, bias, destination) {
       const operation = new Uint8Array(operationBytes);
       functions.dnnl_matmul_desc_init(operation, source, weights, bias, destination);
@@ -170,6 +174,7 @@ function version3(functions: Record<keyof typeof prototypes3, Call>, engine: num
         ? created(functions.dnnl_memory_desc_create_with_tag, 2, dims, dataTypes[type], layout)
         : created(functions.dnnl_memory_desc_create_with_strides, 2, dims, dataTypes[type], int64s(...layout));
     },
+    drop: (description) => functions.dnnl_memory_desc_destroy(description),
     matmul: (source, weights, bias, destination) =>
       created(functions.dnnl_matmul_primitive_desc_create, engine, source, weights, bias, destination, 0),
   };

@@ -88,6 +88,7 @@ export class OneDnnMatmul {
       const layout = api.pickedLayout(typicalRows, N, K, 'bf16');
       const plain = api.plainLayout(K, N, 'bf16', transposeB);
       const reorder = this.ready(api.reorder(plain, layout), [source, plain], [destination, layout]);
+      api.dropLayout(plain);
       known = { layout, bytes: api.layoutBytes(layout), reorder };
       this.weights.set(key, known);
     }
@@ -105,7 +106,9 @@ export class OneDnnMatmul {
       [destination, c],
     ];
     if (withBias) parts.push([addend, bias]);
-    return this.ready(api.matmul(a, layout, bias, c), ...parts);
+    const ready = this.ready(api.matmul(a, layout, bias, c), ...parts);
+    for (const plain of withBias ? [a, c, bias] : [a, c]) api.dropLayout(plain);
+    return ready;
   }
 
   /** @param parts index and layout of each argument */
