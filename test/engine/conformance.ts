@@ -9,7 +9,7 @@ import { parametersOf, trainedView } from '../../src/engine/shared-memory.js';
 import { decodingOf, greedy } from '../../src/model/decoding/decoding.js';
 import { generateCaptions } from '../../src/model/decoding/generate.js';
 import { namedViews } from '../../src/tensor/layout.js';
-import { forwardLstm, late } from '../model/forward-cells.js';
+import { forwardLstm, late, sum } from '../model/forward-cells.js';
 import {
   type CaptionerShape,
   cellOf,
@@ -67,6 +67,7 @@ const shapes: readonly CaptionerShape[] = cells
     { cell: 'rnn', ...odd, grid: { positions: 7, columns: 5 }, attentionPenalty: 0.4 },
     { cell: 'lstm', ...odd, grid: { positions: 7, columns: 5 }, dropout: { ...dropout, context: 0.3 } },
     { cell: 'gru', ...odd, layers: 2, grid: { positions: 6, columns: 9 }, attentionDim: 7, attentionToOutput: false },
+    { cell: sum, ...odd, grid: { positions: 7, columns: 5 } },
   ]);
 const smallLstm: CaptionerShape = { cell: 'lstm', ...small };
 const oddRnn: CaptionerShape = { cell: 'rnn', ...odd };

@@ -26,6 +26,15 @@ export const forwardLstm = differentiate({
   },
 });
 
+/** The gradients of its state and of its input are the one from above. */
+export const sum = differentiate({
+  name: 'cell that adds up its inputs',
+  gates: 1,
+  state: ['h'],
+  parameters: () => [],
+  forward: (ops, _, x, { h }) => ({ h: ops.add(h!, x) }),
+});
+
 /** Its second state, and the parameters of that, reach what it puts out only a step later. */
 export const late = differentiate({
   name: 'cell with a late state',
