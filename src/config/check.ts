@@ -1,7 +1,7 @@
 /** Checks a tree of plain values against the schema, and words what is wrong with it. */
 import type { z } from 'zod';
 import { UserError } from '../errors.js';
-import { keyPaths, nearestKey } from './keys.js';
+import { keyPaths, namesWith, nearestKey } from './keys.js';
 import { type Config, configSchema } from './schema.js';
 
 export type Path = readonly PropertyKey[];
@@ -39,11 +39,19 @@ function* problemsOf(issue: z.core.$ZodIssue, raw: unknown, where: (path: Path) 
   }
   const { path, found } = valueAt(raw, issue.path);
   const name = path.length === 0 ? 'the config' : path.join('.');
+  const byDefault = issue.code === 'custom' && found === undefined ? defaultOf(path) : undefined;
+  if (byDefault !== undefined && typeof byDefault !== 'object') {
+    yield `${where(path)}: ${name} is left at its default ${shown(byDefault)}; expected ${issue.message}.`;
+    return;
+  }
   yield `${where(path)}: ${name} is ${shown(found)}; expected ${issue.message}.`;
 }
 
 export function unknownKey(path: string): string {
-  if (keyPaths.has(path)) return `${path} does not belong to this ${path.slice(0, path.lastIndexOf('.'))}.`;
+  if (keyPaths.has(path)) {
+    const section = path.slice(0, path.lastIndexOf('.'));
+    return `${path} does not belong to this ${section}; it goes with ${section}.name ${namesWith(path).join(' or ')}.`;
+  }
   const near = nearestKey(path);
   return `unknown key ${clipped(path)}${near === undefined ? '.' : `; did you mean ${near}?`}`;
 }
@@ -56,6 +64,11 @@ function valueAt(raw: unknown, path: Path): { path: Path; found: unknown } {
     found = Object.hasOwn(found, key) ? (found as Record<PropertyKey, unknown>)[key] : undefined;
   }
   return { path, found };
+}
+
+/** What a key is that is left out, beside which others may make no sense. */
+function defaultOf(path: Path): unknown {
+  return valueAt(configSchema.parse({ data: { builtin: 'shapes' } }), path).found;
 }
 
 function shown(value: unknown): string {

@@ -2,16 +2,36 @@
 import { nearest } from '../nearest.js';
 import { configSchema } from './schema.js';
 
+/** Sections whose other keys go by their `name`, each with all names. */
+const named: Readonly<Record<string, readonly string[]>> = {
+  engine: ['auto', 'reference', 'gpu', 'cpu'],
+  'train.optimizer': ['adam', 'adamw', 'sgd', 'rmsprop', 'adagrad'],
+  'train.schedule': ['exponential', 'constant', 'step', 'cosine', 'oneCycle', 'plateau'],
+};
+
+/** Of such a section with each name the keys. */
+const keysWith = new Map(
+  Object.entries(named).map(([section, names]) => [
+    section,
+    names.map((name) => [name, keysOf(section, name)] as const),
+  ]),
+);
+
 /** Dotted names of all keys, sections included. */
 export const keyPaths: ReadonlySet<string> = new Set(
-  [
-    {},
-    { engine: 'gpu' },
-    { engine: 'cpu' },
-    ...(['sgd', 'rmsprop'] as const).map((name) => ({ train: { optimizer: { name } } })),
-    ...(['step', 'cosine', 'oneCycle', 'plateau'] as const).map((name) => ({ train: { schedule: { name } } })),
-  ].flatMap((variant) => pathsOf(configSchema.parse({ data: { builtin: 'shapes' }, ...variant }), '')),
+  [...keysWith.values()].flatMap((variants) => variants.flatMap(([, keys]) => [...keys])),
 );
+
+/** The names of its section that a key goes with. */
+export function namesWith(path: string): string[] {
+  const variants = keysWith.get(path.slice(0, path.lastIndexOf('.'))) ?? [];
+  return variants.filter(([, keys]) => keys.has(path)).map(([name]) => name);
+}
+
+function keysOf(section: string, name: string): ReadonlySet<string> {
+  const whole = section.split('.').reduceRight<object>((inner, key) => ({ [key]: inner }), { name });
+  return new Set(pathsOf(configSchema.parse({ data: { builtin: 'shapes' }, ...whole }), ''));
+}
 
 function pathsOf(tree: object, prefix: string): string[] {
   return Object.entries(tree).flatMap(([key, value]) => {

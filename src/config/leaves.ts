@@ -70,10 +70,18 @@ export const flag = z.boolean({ error: 'true or false' });
 /** The key that a bare value of a section stands for. */
 export const shorthands: Readonly<Record<string, string>> = {
   engine: 'name',
+  'train.optimizer': 'name',
   'train.schedule': 'name',
   'train.weightDecay': 'rate',
 };
 
 export function shorthand(path: string, value: unknown): unknown {
   return typeof value === 'string' || typeof value === 'number' ? { [shorthands[path]!]: value } : value;
+}
+
+/** A section whose other keys go by its name, which may be left out, or be written in place of the section. */
+export function namedSection(path: string, byDefault: string, value: unknown): unknown {
+  const whole = shorthand(path, value);
+  const isMapping = typeof whole === 'object' && whole !== null && !Array.isArray(whole);
+  return isMapping && !('name' in whole) ? { name: byDefault, ...whole } : whole;
 }

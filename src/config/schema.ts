@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { attentionNames, conflictOf, imagePlaces } from '../model/captioner-options.js';
 import { builtInCells } from '../model/cells/built-in.js';
-import { flag, integer, integerOr, oneOf, path, probability, section, shorthand } from './leaves.js';
+import { flag, integer, integerOr, oneOf, path, probability, section, namedSection } from './leaves.js';
 import { train } from './train-schema.js';
 
 /** A program may bring its data along, and then names none. */
@@ -85,9 +85,8 @@ const model = section({
   }
 });
 
-/** A bare name stands for that engine with its defaults. */
 const engine = z.preprocess(
-  (value) => shorthand('engine', value),
+  (value) => namedSection('engine', 'auto', value),
   z.discriminatedUnion(
     'name',
     [
@@ -151,7 +150,7 @@ export type PartialConfig = z.input<typeof sections>;
 
 /** Keys that make no sense beside each other: the one to change, and what is expected of it. */
 function* conflicts({ model, train, validate }: Config): Generator<readonly [path: string, expected: string]> {
-  const { schedule, lrDecay, earlyStopping, ema } = train;
+  const { optimizer, schedule, lrDecay, earlyStopping, ema } = train;
   if (schedule.name !== 'exponential' && lrDecay !== null) {
     yield ['train.lrDecay', `null beside the schedule ${schedule.name}, since the exponential one alone reads it`];
   }
@@ -161,6 +160,15 @@ function* conflicts({ model, train, validate }: Config): Generator<readonly [pat
   ];
   if (validate.everyEpochs === 0 && waiting.length > 0) {
     yield ['validate.everyEpochs', `at least 1, since ${waiting.join(' and ')} goes by validations`];
+  }
+  if (schedule.name === 'cosine' && schedule.steps !== null && schedule.warmup >= schedule.steps) {
+    yield ['train.schedule.warmup', `less than train.schedule.steps, ${schedule.steps}`];
+  }
+  if (optimizer.name === 'sgd' && optimizer.nesterov && optimizer.momentum === 0) {
+    yield ['train.optimizer.nesterov', 'false where train.optimizer.momentum is 0'];
+  }
+  if (earlyStopping.minDelta > 0 && earlyStopping.patience === null) {
+    yield ['train.earlyStopping.minDelta', '0 where train.earlyStopping.patience is null'];
   }
   if (validate.parameters === 'ema' && ema === null) {
     yield ['validate.parameters', 'auto or live where train.ema keeps no average'];

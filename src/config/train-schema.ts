@@ -9,6 +9,7 @@ import {
   integer,
   integerOr,
   limit,
+  namedSection,
   oneOf,
   probability,
   rate,
@@ -18,13 +19,8 @@ import {
   temperature,
 } from './leaves.js';
 
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Without a name it is Adam. */
 const optimizer = z.preprocess(
-  (value) => (isMapping(value) && !('name' in value) ? { name: 'adam', ...value } : value),
+  (value) => namedSection('train.optimizer', 'adam', value),
   z.discriminatedUnion(
     'name',
     [
@@ -52,7 +48,7 @@ const optimizer = z.preprocess(
         epsilon: fraction.default(1e-10),
       }),
     ],
-    { error: 'one of adam, adamw, sgd, rmsprop, adagrad' },
+    { error: 'one of adam, adamw, sgd, rmsprop, adagrad, or a mapping with such a name' },
   ),
 );
 
@@ -71,7 +67,7 @@ const warmup = integer(0, 1_000_000_000).default(0);
 const scheduleSteps = integerOr(null, 1, 1_000_000_000).default(null);
 
 const schedule = z.preprocess(
-  (value) => shorthand('train.schedule', value),
+  (value) => namedSection('train.schedule', 'exponential', value),
   z.discriminatedUnion(
     'name',
     [

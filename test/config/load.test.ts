@@ -63,7 +63,7 @@ describe('a config', () => {
     ],
     [
       'model: { init: a }\ntrain: { selfCritical: { samples: 6 } }',
-      'a.yaml:3: train.batchSize is missing; expected a multiple of train.selfCritical.samples, 6.',
+      'a.yaml:3: train.batchSize is left at its default 100; expected a multiple of train.selfCritical.samples, 6.',
     ],
     [
       'model: { init: a }\ntrain: { selfCritical: { samples: 5, reward: { CIDEr: 0 } } }',
@@ -76,10 +76,25 @@ describe('a config', () => {
     ['validate: { parameters: ema }', 'a.yaml:2: validate.parameters is "ema"; expected auto or live where train.ema'],
     [
       'train: { schedule: { name: cosine, factor: 2 } }',
-      'train.schedule.factor does not belong to this train.schedule.',
+      'train.schedule.factor does not belong to this train.schedule; it goes with train.schedule.name step or plateau.',
     ],
     ['train: { schedule: linear }', 'train.schedule is "linear"; expected one of exponential, constant, step, cosine'],
     ['train: { optimizer: { name: sgd, nesterov: 1 } }', 'train.optimizer.nesterov is 1; expected true or false.'],
+    [
+      'train: { optimizer: { name: sgd, nesterov: true, momentum: 0 } }',
+      'a.yaml:2: train.optimizer.nesterov is true; expected false where train.optimizer.momentum is 0.',
+    ],
+    [
+      'train: { schedule: { name: cosine, steps: 10, warmup: 10 } }',
+      'a.yaml:2: train.schedule.warmup is 10; expected less than train.schedule.steps, 10.',
+    ],
+    [
+      'train: { earlyStopping: { minDelta: 0.1 } }',
+      'a.yaml:2: train.earlyStopping.minDelta is 0.1; expected 0 where train.earlyStopping.patience is null.',
+    ],
+    ['model: { residual: true }', 'a.yaml:2: model.residual is true; expected false, because model.layers is 1.'],
+    ['model: { attentionDim: 9 }', 'a.yaml:2: model.attentionDim is 9; expected null, because model.attention is none.'],
+    ['model: { attentionToOutput: false }', 'a.yaml:2: model.attentionToOutput is false; expected true, because'],
   ])('makes sense as a whole: %s', (text, message) => {
     expect(complaint(shapes + text)).toContain(message);
   });
@@ -99,6 +114,16 @@ describe('a config', () => {
       weightDecay: { rate: 0.01, biases: true, embeddings: false },
     });
     expect(parseConfigText(configToYaml(config), 'again.yaml')).toEqual(config);
+    expect(parseConfigText(shapes, 'a.yaml', ['train.optimizer=sgd']).train.optimizer.name).toBe('sgd');
+  });
+
+  it('takes a key of a section that is left out for one of its default', () => {
+    const config = parseConfigText(shapes, 'a.yaml', ['train.schedule.warmup=10', 'train.optimizer.beta1=0.5']);
+    expect(config.train).toMatchObject({
+      schedule: { name: 'exponential', warmup: 10 },
+      lrDecay: 0.95,
+      optimizer: { name: 'adam', beta1: 0.5 },
+    });
   });
 
   it('needs no more than its data', () => {
@@ -159,7 +184,7 @@ describe('a wrong config is refused with file, line, key, what was found and wha
     [
       "another engine's key",
       'engine: { name: gpu, blas: none }',
-      'a.yaml:2: engine.blas does not belong to this engine.',
+      'a.yaml:2: engine.blas does not belong to this engine; it goes with engine.name cpu.',
     ],
     [
       'a forget-gate bias without a forget gate',
@@ -285,6 +310,10 @@ describe('--set', () => {
   it.each([
     ['train.batchSize=many', '--set train.batchSize=many: train.batchSize is "many"; expected a whole number'],
     ['train.batchsize=3', '--set train.batchsize=3: unknown key train.batchsize; did you mean train.batchSize?'],
+    [
+      'engine.precision=bf16',
+      '--set engine.precision=bf16: engine.precision does not belong to this engine; it goes with engine.name cpu.',
+    ],
     ['train', '--set train: expected KEY=VALUE, such as train.epochs=20.'],
     ['=3', '--set =3: expected KEY=VALUE'],
     ['train.epochs=[', '--set train.epochs=[: the value is not valid YAML'],
