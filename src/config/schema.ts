@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { attentionNames, conflictOf, imagePlaces } from '../model/captioner-options.js';
 import { builtInCells } from '../model/cells/built-in.js';
-import { flag, integer, integerOr, oneOf, path, probability, section, namedSection } from './leaves.js';
+import { flag, integer, integerOr, namedSection, oneOf, path, probability, section } from './leaves.js';
 import { train } from './train-schema.js';
 
 /** A program may bring its data along, and then names none. */

@@ -109,7 +109,7 @@ const weightDecay = z.preprocess(
   (value) => shorthand('train.weightDecay', value),
   section({
     rate: amount.default(0),
-    /** Whether it applies to biases. */
+    /** Whether it applies to biases, which is what every parameter of one dimension counts as. */
     biases: flag.default(false),
     /** Whether it applies to word vectors. */
     embeddings: flag.default(false),

@@ -93,7 +93,10 @@ describe('a config', () => {
       'a.yaml:2: train.earlyStopping.minDelta is 0.1; expected 0 where train.earlyStopping.patience is null.',
     ],
     ['model: { residual: true }', 'a.yaml:2: model.residual is true; expected false, because model.layers is 1.'],
-    ['model: { attentionDim: 9 }', 'a.yaml:2: model.attentionDim is 9; expected null, because model.attention is none.'],
+    [
+      'model: { attentionDim: 9 }',
+      'a.yaml:2: model.attentionDim is 9; expected null, because model.attention is none.',
+    ],
     ['model: { attentionToOutput: false }', 'a.yaml:2: model.attentionToOutput is false; expected true, because'],
   ])('makes sense as a whole: %s', (text, message) => {
     expect(complaint(shapes + text)).toContain(message);

@@ -6,7 +6,7 @@ import { type Decay, noDecay, type RuleNumbers, type UpdateRule } from '../../te
 export interface Optimiser {
   readonly rule: UpdateRule;
   /**
-   * @param t the update, from 1
+   * @param t the step, from 1; those that were left out (train.onNonFinite) count too
    * @param learningRate of this step
    */
   step(t: number, learningRate: number): RuleNumbers & Decay;
