@@ -23,10 +23,6 @@ export function outcomeLines(outcome: TrainOutcome): { readonly warnings: string
   if (alreadyComplete && stoppedEarly) {
     return { warnings, lines: [`The run in ${dir} is complete: it stopped early, after step ${step} of ${lastStep}.`] };
   }
-  if (alreadyComplete && step > lastStep) {
-    const beyond = `The run in ${dir} has ${step} steps done, more than the ${lastStep} of these epochs. Train longer with`;
-    return { warnings, lines: [beyond, `${again} --set train.epochs=N`] };
-  }
   if (alreadyComplete) {
     const complete = `The run in ${dir} is complete: all ${lastStep} steps are done. Train longer with`;
     return { warnings, lines: [complete, `${again} --set train.epochs=N`] };

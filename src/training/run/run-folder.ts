@@ -180,8 +180,11 @@ export class RunFolder {
  */
 export function refuseUsedFolder(dir: string): void {
   const files = filesOf(dir);
-  if (existsSync(dir) && !isFolder(dir)) {
-    throw new UserError(`${dir} is a file and cannot be the folder of a run. Name another folder.`);
+  let there = dir;
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there);
+  if (!isFolder(there)) {
+    const being = there === dir ? 'be' : 'hold';
+    throw new UserError(`${there} is a file and cannot ${being} the folder of a run. Name another folder.`);
   }
   refuseUnreachable(files.checkpoints);
   if (existsSync(files.metrics) || hasCheckpoints(files.checkpoints)) {

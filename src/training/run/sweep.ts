@@ -76,7 +76,10 @@ export function sweepRuns(
   seeds: number,
   out: string,
 ): SweepRun[] {
-  return settings.flatMap((some) => {
+  if (seeds > 1 && settings.some((some) => some.some((setting) => setting.startsWith('train.seed=')))) {
+    throw new UserError('--grid train.seed goes without --seeds, which counts on from the seed of each setting.');
+  }
+  const runs = settings.flatMap((some) => {
     const base = resolveConfig(file, [...sets, ...some]);
     return Array.from({ length: seeds }, (_, i): SweepRun => {
       const seed = base.train.seed + i;
@@ -84,6 +87,9 @@ export function sweepRuns(
       return { settings: some, seed, config, dir: join(out, `${folderName(some)}-seed-${seed}`) };
     });
   });
+  const again = runs.find(({ dir }, i) => runs.findIndex((run) => run.dir === dir) < i);
+  if (again) throw new UserError(`--grid gives ${again.settings.join(' ')} twice. Leave one out.`);
+  return runs;
 }
 
 /** Makes or completes each run in turn; ends before the next one where the signal aborts. */

@@ -152,6 +152,12 @@ async function goOn(
     const progress = checkpoint ? progressOf(trainer, checkpoint.state) : { ...noProgress };
     if (checkpoint) warnOfOtherEngine(trainer, checkpoint, events);
     if (arithmetic) events.warning(arithmetic);
+    if (progress.step > trainer.lastStep) {
+      throw new UserError(
+        `The run in ${dir} has ${progress.step} steps done, more than the ${trainer.lastStep} of train.epochs ` +
+          `${config.train.epochs}. Leave that out, or set it to more.`,
+      );
+    }
     for (const change of changes) events.note(`changed: ${change}`);
     folder.writeConfig(configToYaml(trainer.config));
     let lastStep: StepRecord | null = null;

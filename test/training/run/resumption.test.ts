@@ -227,6 +227,12 @@ describe('a run that goes on', () => {
     await trainUntil(null, dir, { config: smallConfig(data, ['train.epochs=1']) });
     expect(await resumeRun(dir, [], watched().options)).toMatchObject({ alreadyComplete: true, saved: true });
     await trainUntil(null, dir, { sets: ['train.epochs=3'] });
+    const recorded = readFileSync(join(dir, 'config.yaml'), 'utf8');
+    const fewer = trainUntil(null, dir, { sets: ['train.epochs=2'] });
+    await expect(fewer).rejects.toThrow(
+      /has \d+ steps done, more than the \d+ of train\.epochs 2\. Leave that out, or/,
+    );
+    expect(readFileSync(join(dir, 'config.yaml'), 'utf8')).toBe(recorded);
     const whole = join(folder, 'long-from-start');
     await trainUntil(null, whole, { config });
     expect(resultOf(dir)).toEqual(resultOf(whole));

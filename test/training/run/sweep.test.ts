@@ -66,6 +66,10 @@ describe('the runs of a sweep', () => {
   it('are all checked before the first one begins', () => {
     const wrong = settingsOf(axes('train.ema=0.9,1.5'), false);
     expect(() => sweepRuns(file, [], wrong, 1, 'out')).toThrow('train.ema is 1.5; expected');
+    const twice = settingsOf([parseGrid('train.ema=0.5,5e-1')], false);
+    expect(() => sweepRuns(file, [], twice, 1, 'out')).toThrow('--grid gives train.ema=0.5 twice. Leave one out.');
+    const seeds = settingsOf([parseGrid('train.seed=1,2')], false);
+    expect(() => sweepRuns(file, [], seeds, 2, 'out')).toThrow('--grid train.seed goes without --seeds, which');
     const unknown = settingsOf(axes('train.emma=0.9'), false);
     expect(() => sweepRuns(file, [], unknown, 1, 'out')).toThrow('unknown key train.emma; did you mean train.ema?');
   });

@@ -43,6 +43,10 @@ describe('the command line of train', () => {
       ['train', '--config', 'config/shapes.yaml', '--run', 'package.json'],
       'package.json is a file and cannot be the folder of a run. Name another folder.',
     ],
+    [
+      ['train', '--config', 'config/shapes.yaml', '--run', 'package.json/a/b'],
+      'package.json is a file and cannot hold the folder of a run. Name another folder.',
+    ],
   ])('%j', (words, message) => {
     const { status, stderr } = recap(words);
     expect(status).toBe(2);
