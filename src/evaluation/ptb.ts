@@ -6,24 +6,26 @@
 /** What coco-caption drops. Brackets stay: it looks for `-LRB-` where the tokeniser has written `-lrb-`. */
 const dropped = new Set(["''", "'", '``', '`', '.', '?', '!', ',', ':', '-', '--', '...', ';']);
 
-const brackets: Readonly<Record<string, string>> = {
-  '(': '-lrb-',
-  ')': '-rrb-',
-  '[': '-lsb-',
-  ']': '-rsb-',
-  '{': '-lcb-',
-  '}': '-rcb-',
-};
+const brackets: ReadonlyMap<string, string> = new Map([
+  ['(', '-lrb-'],
+  [')', '-rrb-'],
+  ['[', '-lsb-'],
+  [']', '-rsb-'],
+  ['{', '-lcb-'],
+  ['}', '-rcb-'],
+]);
 
-const entities: Readonly<Record<string, string>> = {
-  '&amp;': '&',
-  '&lt;': '<',
-  '&gt;': '>',
-  '&quot;': '',
-  '&apos;': '',
-};
-
-const currencies: Readonly<Record<string, string>> = { '£': '#', '€': '$', '¢': 'cents' };
+/** Signs that are written otherwise: entities of HTML and currencies. */
+const otherSigns: ReadonlyMap<string, string> = new Map([
+  ['&amp;', '&'],
+  ['&lt;', '<'],
+  ['&gt;', '>'],
+  ['&quot;', ''],
+  ['&apos;', ''],
+  ['£', '#'],
+  ['€', '$'],
+  ['¢', 'cents'],
+]);
 
 /** Words that keep a period behind them wherever they stand. */
 const abbreviations = new Set(
@@ -173,8 +175,8 @@ function asWritten(token: string): string {
   if (/^(?:\.+|…)$/.test(token)) return '...';
   if (/^['"‘’“”«»`]+$/.test(token)) return "''";
   if (/^[¼½¾⅓⅔⅛]$/.test(token)) return token.normalize('NFKD').replace('⁄', '/');
-  return (entities[token] ?? currencies[token] ?? token)
+  return (otherSigns.get(token) ?? token)
     .toLowerCase()
     .replace(/’/g, "'")
-    .replace(/[()[\]{}]/g, (bracket) => brackets[bracket]!);
+    .replace(/[()[\]{}]/g, (bracket) => brackets.get(bracket)!);
 }

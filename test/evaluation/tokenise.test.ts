@@ -26,6 +26,7 @@ describe('ptb', () => {
     ['café naïve 日本語 Über É 🐶 ★', 'café naïve 日本語 über é ★'],
     ['AT&T and the R2D2 4x4 in the sun.', 'at&t and the r2d2 4x4 in the sun'],
     [' leading   spaces\tand tab . ', 'leading spaces and tab'],
+    ['a constructor hasOwnProperty, valueOf', 'a constructor hasownproperty valueof'],
     ['...', ''],
   ])('%s', (caption, tokens) => {
     expect(tokeniser('ptb')(caption).join(' ')).toBe(tokens);
