@@ -26,27 +26,33 @@ export interface NumberedCaptions {
   readonly firstTraining: number;
 }
 
-/** @param tokens null for captions that are tokens already */
+/** How captions become tokens, null where they are tokens already. */
+export interface GivenTokens {
+  /** Of all but those of the training set, which may be from another place. */
+  readonly compared: CaptionTokens | null;
+  readonly training: CaptionTokens | null;
+}
+
 export async function numberedCaptions(
   given: GivenCaptions,
-  tokens: CaptionTokens | null,
+  tokens: GivenTokens,
   threads: ScoringThreads,
 ): Promise<NumberedCaptions> {
-  const texts = textsOf(given);
-  const parts = await threads.run('tokeniseCaptions', texts.length, (from, to) => {
-    return { texts: texts.slice(from, to), tokens };
-  });
-  const { vocabularySize, ...captions } = joinTokenised(parts);
+  const tokenised = (texts: readonly string[], by: CaptionTokens | null) =>
+    threads.run('tokeniseCaptions', texts.length, (from, to) => ({ texts: texts.slice(from, to), tokens: by }));
+  const parts = await Promise.all([
+    tokenised(comparedTexts(given), tokens.compared),
+    tokenised(given.training, tokens.training),
+  ]);
+  const { vocabularySize, ...captions } = joinTokenised(parts.flat());
   const firstReference = firstOfEach(given.references, given.candidates.length);
   const firstDocument = firstOfEach(given.documents, firstReference.at(-1)!);
   return { captions, vocabularySize, firstReference, firstDocument, firstTraining: firstDocument.at(-1)! };
 }
 
-function textsOf({ candidates, references, documents, training }: GivenCaptions): string[] {
+function comparedTexts({ candidates, references, documents }: GivenCaptions): string[] {
   const texts = [...candidates];
   for (const images of [references, documents]) for (const captions of images) texts.push(...captions);
-  // A training set may be too long for the arguments of a call.
-  for (const caption of training) texts.push(caption);
   return texts;
 }
 

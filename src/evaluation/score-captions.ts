@@ -49,7 +49,7 @@ export interface CaptionScores {
   readonly images: number;
   readonly references: number;
   readonly tokens: CaptionTokens;
-  /** All captions were tokens already, and were taken as they are. */
+  /** Candidates, references and those of `idf` were tokens already, and were taken as they are. */
   readonly alreadyTokenised: boolean;
   /** Candidates that differ from one another, as tokens. */
   readonly distinct: number;
@@ -71,16 +71,18 @@ export async function scoreCaptions(
   const bootstrap: BootstrapOptions = { resamples, seed, confidence };
   const images = pairCaptions(candidates, references);
   if (idf) checkReferences(idf);
-  const alreadyTokenised = tokens === 'ptb' && isTokenised(allCaptions(images, idf));
+  const tokensOf = (captions: Iterable<string>) => (tokens === 'ptb' && isTokenised(captions) ? null : tokens);
+  const compared = tokensOf(comparedCaptions(images, idf));
   const given: GivenCaptions = {
     candidates: images.map(({ candidate }) => candidate),
     references: images.map(({ captions }) => captions),
     documents: idf?.images.map(({ captions }) => captions) ?? [],
     training: training ?? [],
   };
+  const tokenising = { compared, training: tokensOf(given.training) };
   const threads = new ScoringThreads(threadsFor(captionCount(given), resamples * images.length));
   try {
-    const numbered = await numberedCaptions(given, alreadyTokenised ? null : tokens, threads);
+    const numbered = await numberedCaptions(given, tokenising, threads);
     const statistics = await captionStatistics(numbered, threads);
     const ofSums = (sums: Float64Array) => scoresOfSums(sums, images.length);
     const scores = ofSums(weightedSums(statistics, columns, new Float64Array(images.length).fill(1)));
@@ -100,7 +102,7 @@ export async function scoreCaptions(
       images: images.length,
       references: images.reduce((sum, { captions }) => sum + captions.length, 0),
       tokens,
-      alreadyTokenised,
+      alreadyTokenised: compared === null,
       distinct: new Set(texts).size,
       meanLength: captions.firstWord[images.length]! / images.length,
       copied: known ? texts.filter((text) => known.has(text)).length / images.length : null,
@@ -130,7 +132,7 @@ function named<T>(values: readonly T[]): Record<keyof Scores, T> {
   return Object.fromEntries(scoreNames.map((name, i) => [name, values[i]!])) as Record<keyof Scores, T>;
 }
 
-function* allCaptions(images: readonly CaptionedImage[], idf: ReferenceSet | undefined): Generator<string> {
+function* comparedCaptions(images: readonly CaptionedImage[], idf: ReferenceSet | undefined): Generator<string> {
   for (const { candidate, captions } of images) {
     yield candidate;
     yield* captions;

@@ -199,4 +199,19 @@ describe('scores of captions', () => {
     expect({ distinct, meanLength, copied }).toEqual({ distinct: 2, meanLength: 8 / 3, copied: 2 / 3 });
     expect((await score(images)).copied).toBeNull();
   });
+
+  it('are copied also where the training captions alone are as people wrote them, or alone are tokens', async () => {
+    const tokenised: Image[] = [
+      ['a dog runs', 'a dog'],
+      ['two cats', 'a cat'],
+    ];
+    const raw = tokenised.map(([candidate, ...references]): Image => [`${candidate}.`, ...references]);
+    for (const [images, training] of [
+      [tokenised, ['A dog runs.', 'Two cats!']],
+      [tokenised, ['a dog runs', 'two cats']],
+      [raw, ['a dog runs', 'two cats']],
+    ] as const) {
+      expect((await score(images, { training })).copied).toBe(1);
+    }
+  });
 });
