@@ -1,16 +1,15 @@
 /** `recap board`: curves, samples and configs of runs on a page, live or as one file. */
-import { resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { bytesWords, plural } from '../amounts.js';
 import { BoardServer } from '../board/board-server.js';
 import { exportBoard } from '../board/export-board.js';
 import { type NamedRun, namedRuns } from '../board/named-runs.js';
 import { UserError } from '../errors.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
 import { Screen } from '../report/screen.js';
 import { reportError } from './errors.js';
 import { aborted, listeningOptions, portNumber, warnOfOthers } from './listening-options.js';
 import { outliveOutput } from './output.js';
+import { checkOutputFile, writeOutputFile } from './output-file.js';
 import { watchSignals } from './signals.js';
 
 interface Arguments {
@@ -50,12 +49,9 @@ async function board(words: Arguments): Promise<void> {
 }
 
 async function writeReport(runs: readonly NamedRun[], out: string, screen: Screen): Promise<void> {
+  checkOutputFile('--out', out);
   const html = await exportBoard(runs, new Date());
-  try {
-    writeFileAtomically(resolve(out), html);
-  } catch (error) {
-    throw new UserError(`--out ${out} cannot be written: ${(error as Error).message}`);
-  }
+  writeOutputFile('--out', out, html);
   screen.print(`written  ${out}: ${plural(runs.length, 'run')}, ${bytesWords(Buffer.byteLength(html))}`);
 }
 

@@ -3,7 +3,6 @@ import { UserError } from '../errors.js';
 import { pictureOf, thumbnailOf } from '../features/decoding.js';
 import type { MovedFiles } from '../features/extractor.js';
 import { type Photo, photosNamed } from '../features/photo-files.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
 import { attentionPage, type PhotoLooks, squareSide } from '../report/attention-page.js';
 import { type PagePhoto, photoPage } from '../report/photo-page.js';
 import type { Screen } from '../report/screen.js';
@@ -12,6 +11,7 @@ import { type CaptionLooks, mostAtOnce, type PhotoCaption, PhotoCaptioner } from
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { checkpointLines, checkpointsNamed } from './checkpoints-named.js';
 import { type DecodingArguments, searchWanted } from './decoding-options.js';
+import { checkOutputFile, writeOutputFile } from './output-file.js';
 
 export interface PhotoArguments extends DecodingArguments {
   photos: string[];
@@ -25,6 +25,9 @@ export interface PhotoArguments extends DecodingArguments {
 
 /** Sets exit code 1 where a photo has no caption. */
 export async function printPhotoCaptions(words: PhotoArguments, screen: Screen): Promise<void> {
+  for (const name of ['html', 'attention'] as const) {
+    if (words[name] !== undefined) checkOutputFile(`--${name}`, words[name]);
+  }
   const members = checkpointsNamed(words, screen);
   const [leading] = members.flat();
   const photos = photosNamed(words.photos, process.stdin);
@@ -53,8 +56,8 @@ export async function printPhotoCaptions(words: PhotoArguments, screen: Screen):
     await captioner.close();
   }
   const title = checkpointLines(members).join('; ');
-  if (words.html !== undefined) writePage('--html', words.html, photoPage(title, page));
-  if (words.attention !== undefined) writePage('--attention', words.attention, attentionPage(title, looks));
+  if (words.html !== undefined) writeOutputFile('--html', words.html, photoPage(title, page));
+  if (words.attention !== undefined) writeOutputFile('--attention', words.attention, attentionPage(title, looks));
 }
 
 export const networkOptions = {
@@ -88,14 +91,6 @@ async function photoLooks(name: string, { pixels, size, words, weights }: Captio
   throw new UserError(
     `--attention: ${weights[0]!.length} vectors are no square of cells, so where they are is not known.`,
   );
-}
-
-function writePage(option: string, path: string, page: string): void {
-  try {
-    writeFileAtomically(path, page);
-  } catch (error) {
-    throw new UserError(`${option} ${path} cannot be written: ${(error as Error).message}`);
-  }
 }
 
 function jsonLines(caption: PhotoCaption): string[] {

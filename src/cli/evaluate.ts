@@ -6,10 +6,10 @@ import { readCandidates, readReferences } from '../evaluation/caption-files.js';
 import { type CaptionScores, type ScoreOptions, scoreCaptions } from '../evaluation/score-captions.js';
 import { scoreLines, scoreRecord } from '../evaluation/score-report.js';
 import { type CaptionTokens, captionTokens } from '../evaluation/tokenise.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
 import { Screen } from '../report/screen.js';
 import { type DecodingArguments, decodingOptions } from './decoding-options.js';
 import { quietOption, setOption } from './options.js';
+import { checkOutputFile, writeOutputFile } from './output-file.js';
 
 export interface EvaluateArguments extends DecodingArguments {
   candidates?: string;
@@ -78,17 +78,19 @@ export interface Evaluation {
 
 async function evaluate(words: EvaluateArguments): Promise<void> {
   const screen = new Screen({ live: process.stderr, quiet: words.quiet });
-  const { tokens, idf } = words;
+  const { tokens, idf, out } = words;
+  if (out !== undefined) checkOutputFile('--out', out);
   const options = { tokens, ...(idf === undefined ? {} : { idf: readReferences(idf) }) };
   const { scores, about, perImage } =
     words.candidates === undefined
       ? await ofCheckpoints(words, options, screen)
       : await ofCandidates(words, words.candidates, options);
   const record = { ...about, ...scoreRecord(scores) };
-  if (words.out !== undefined) write(words.out, { ...record, perImage });
   const lines = words.json ? JSON.stringify(record, null, 2).split('\n') : scoreLines(scores);
   screen.endLive();
   for (const line of lines) screen.result(line);
+  // Last: whatever comes of the file, the scores have been seen.
+  if (out !== undefined) writeOutputFile('--out', out, `${JSON.stringify({ ...record, perImage }, null, 1)}\n`);
 }
 
 async function ofCandidates(words: EvaluateArguments, candidates: string, options: ScoreOptions): Promise<Evaluation> {
@@ -104,12 +106,4 @@ async function ofCheckpoints(words: EvaluateArguments, options: ScoreOptions, sc
   // Loading what writes captions takes as long as scoring thousands that are there.
   const { evaluateCheckpoints } = await import('./evaluate-checkpoints.js');
   return evaluateCheckpoints(words, options, screen);
-}
-
-function write(path: string, content: object): void {
-  try {
-    writeFileAtomically(path, `${JSON.stringify(content, null, 1)}\n`);
-  } catch (error) {
-    throw new UserError(`--out ${path} cannot be written: ${(error as Error).message}`);
-  }
 }

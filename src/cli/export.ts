@@ -5,13 +5,13 @@ import { UserError } from '../errors.js';
 import { type ExportedPart, exportCaptioner } from '../export/export-captioner.js';
 import { exportPhotoCaptioner } from '../export/export-photo-captioner.js';
 import { exportWebPage } from '../export/web-page.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
 import { Screen } from '../report/screen.js';
 import { shellWord } from '../shell-word.js';
 import type { Checkpoint } from '../training/checkpoints/checkpoint.js';
 import { movedFiles, networkOptions, type PhotoArguments } from './caption-photos.js';
 import { checkpointLines, checkpointsNamed } from './checkpoints-named.js';
 import { type DecodingArguments, decodingOptions } from './decoding-options.js';
+import { writeOutputFile } from './output-file.js';
 
 interface Arguments extends Pick<DecodingArguments, 'checkpoint' | 'average'>, Pick<PhotoArguments, 'network' | 'pca'> {
   onnx?: string;
@@ -94,11 +94,7 @@ async function writeOnnx(
     const { bytes, signature } = words['end-to-end']
       ? await exportPhotoCaptioner(checkpoints, { part, moved: movedFiles(words) })
       : exportCaptioner(checkpoints, { part });
-    try {
-      writeFileAtomically(path, bytes);
-    } catch (error) {
-      throw new UserError(`--onnx ${path} cannot be written: ${(error as Error).message}`);
-    }
+    writeOutputFile('--onnx', path, bytes);
     screen.print(`written  ${path}: ${signature}`);
   }
 }

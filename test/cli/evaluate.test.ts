@@ -1,5 +1,5 @@
 /** `recap evaluate` as a program. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -55,6 +55,29 @@ describe('recap evaluate', () => {
     const { stdout } = recap([...words, '--idf', idf, '--json']);
     // Of one image every n-gram is in every image, so that none tells anything.
     expect(JSON.parse(stdout).scores.CIDEr).toBe(0);
+  });
+
+  it('looks whether --out can be written before all else, and leaves what is there as it was', () => {
+    const place = join(folder, 'place');
+    mkdirSync(place);
+    const out = join(place, 'scores.json');
+    const withoutReferences = (path: string) => recap([...words.slice(0, 3), '--refs', 'none.json', '--out', path]);
+    for (const [path, reason] of [
+      [place, 'it is a folder'],
+      ['none/scores.json', 'ENOENT'],
+      [join(folder, 'refs.json', 'scores.json'), 'ENOTDIR'],
+      [join(place, 'n'.repeat(300)), 'ENAMETOOLONG'],
+    ] as const) {
+      const { status, stderr } = withoutReferences(path);
+      expect({ status, stderr }).toEqual({
+        status: 2,
+        stderr: expect.stringContaining(`recap: --out ${path} cannot be written: ${reason}`),
+      });
+    }
+    writeFileSync(out, 'scores of before');
+    expect(withoutReferences(out).stderr).toContain('recap: none.json: no such file.');
+    expect(readFileSync(out, 'utf8')).toBe('scores of before');
+    expect(readdirSync(place)).toEqual(['scores.json']);
   });
 
   it.each([
