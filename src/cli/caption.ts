@@ -1,6 +1,6 @@
 /** `recap caption`: captions photos, or images of the data, from checkpoints. */
 import type { CommandModule } from 'yargs';
-import { type FolderSplit, folderSplits } from '../data/dataset.js';
+import type { FolderSplit } from '../data/dataset.js';
 import { UserError } from '../errors.js';
 import { Screen } from '../report/screen.js';
 import { engineLines } from '../report/trainer-lines.js';
@@ -8,12 +8,12 @@ import { captionImages } from '../training/loop/caption-images.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { networkOptions, type PhotoArguments, printPhotoCaptions } from './caption-photos.js';
 import { captioningProgress, checkpointLines, checkpointsNamed } from './checkpoints-named.js';
-import { decodingOptions, searchWanted } from './decoding-options.js';
+import { decodingOptions, defaultSplit, searchWanted, splitOption } from './decoding-options.js';
 import { setOption } from './options.js';
 import { wholeNumber } from './whole-number.js';
 
 interface Arguments extends PhotoArguments {
-  split: FolderSplit;
+  split?: FolderSplit;
   count?: number;
 }
 
@@ -36,7 +36,7 @@ export const captionCommand: CommandModule<unknown, Arguments> = {
           describe: 'Photos: file for a page that shows where each word looked',
         },
         json: { type: 'boolean', default: false, describe: 'Photos: print a JSON object a line' },
-        split: { choices: folderSplits, default: 'val' as const, describe: 'Images of which split' },
+        split: splitOption,
         count: { type: 'number', requiresArg: true, describe: 'Images, from the first on (default: 10)' },
         set: setOption,
       })
@@ -55,13 +55,19 @@ async function caption(words: Arguments): Promise<void> {
   if (words.checkpoint.length === 0) {
     throw new UserError('caption needs --checkpoint: a checkpoint file, or the folder of a run.');
   }
-  if (words.photos.length > 0) return await printPhotoCaptions(words, screen);
+  if (words.photos.length > 0) {
+    const ofData = (['count', 'split'] as const).find((name) => words[name] !== undefined);
+    if (ofData)
+      throw new UserError(`--${ofData} goes with images of the data; the photos that are named are captioned.`);
+    return await printPhotoCaptions(words, screen);
+  }
   const ofPhotos = (['json', 'html', 'attention', 'network', 'pca'] as const).find((name) => words[name]);
   if (ofPhotos) throw new UserError(`--${ofPhotos} goes with photos: recap caption --checkpoint RUN PHOTO…`);
   const members = checkpointsNamed(words, screen);
   const [leading] = members.flat();
   const config = captioningConfig(leading!, words.set);
-  const { engine, captions } = await captionImages(members, config, words.split, {
+  const split = words.split ?? defaultSplit;
+  const { engine, captions } = await captionImages(members, config, split, {
     images: { first: count },
     decoding: searchWanted(words),
     onFault: (fault) => screen.warning(fault),
@@ -70,9 +76,7 @@ async function caption(words: Arguments): Promise<void> {
   screen.endLive();
   for (const line of [...checkpointLines(members), ...engineLines(engine)]) screen.note(line);
   if (words.count !== undefined && captions.length < count) {
-    screen.note(
-      `note: --count ${count}, but the ${words.split} features have ${captions.length} images; all are captioned.`,
-    );
+    screen.note(`note: --count ${count}, but the ${split} features have ${captions.length} images; all are captioned.`);
   }
   for (const { image, url, decoded } of captions) {
     for (const { text } of decoded) {

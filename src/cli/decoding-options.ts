@@ -1,4 +1,5 @@
-/** Options by which `caption` and `evaluate` choose models and search for captions. */
+/** Options by which `caption` and `evaluate` choose models and images, and search for captions. */
+import { type FolderSplit, folderSplits } from '../data/dataset.js';
 import type { DecodingOptions } from '../model/decoding/decoding.js';
 
 export interface DecodingArguments {
@@ -39,6 +40,22 @@ export const decodingOptions = {
   'top-p': { ...number, describe: 'Sample, from the fewest words whose probabilities sum to p' },
   seed: { ...number, describe: 'Of the samples (default: 231)' },
 } as const;
+
+/** Where `splitOption` is not given. */
+export const defaultSplit: FolderSplit = 'val';
+
+/** Without a default, so that a command can tell that it was given. */
+export const splitOption = {
+  choices: folderSplits,
+  defaultDescription: defaultSplit,
+  describe: 'Images of which split are captioned',
+} as const;
+
+/** All but `checkpoint`: what is of no use without one. */
+export const decodingNames = Object.keys(decodingOptions).filter((name) => name !== 'checkpoint') as readonly Exclude<
+  keyof typeof decodingOptions,
+  'checkpoint'
+>[];
 
 export function searchWanted(words: DecodingArguments): DecodingOptions {
   const { beam, alpha, nbest, groups, temperature, seed } = words;

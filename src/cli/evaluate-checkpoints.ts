@@ -7,7 +7,7 @@ import { engineLines } from '../report/trainer-lines.js';
 import { captioningConfig } from '../training/loop/captioning-config.js';
 import { scoreImages } from '../training/loop/score-images.js';
 import { captioningProgress, checkpointLines, checkpointsNamed } from './checkpoints-named.js';
-import { searchWanted } from './decoding-options.js';
+import { defaultSplit, searchWanted } from './decoding-options.js';
 import type { EvaluateArguments, Evaluation } from './evaluate.js';
 
 export async function evaluateCheckpoints(
@@ -24,11 +24,12 @@ export async function evaluateCheckpoints(
   const members = checkpointsNamed({ ...words, checkpoint: paths }, screen);
   const [leading] = members.flat();
   const decoding = searchWanted(words);
+  const split = words.split ?? defaultSplit;
   const { scores, captions, engine, references, note } = await scoreImages(
     members,
     captioningConfig(leading!, words.set),
     {
-      split: words.split,
+      split,
       decoding,
       onFault: (fault) => screen.warning(fault),
       ...captioningProgress(screen),
@@ -44,7 +45,7 @@ export async function evaluateCheckpoints(
   const checkpoints = members.map((some) => some.map(({ path, state }) => ({ path, step: state.step })));
   return {
     scores,
-    about: { checkpoints, split: words.split, decoding, referencesFrom: references },
+    about: { checkpoints, split, decoding, referencesFrom: references },
     perImage: scores.perImage.map((image) => ({ ...image, captions: decodedOf.get(String(image.image)) })),
   };
 }

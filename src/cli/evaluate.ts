@@ -1,20 +1,20 @@
 /** `recap evaluate`: scores captions against their references, those of checkpoints or captions made elsewhere. */
 import type { CommandModule } from 'yargs';
-import { type FolderSplit, folderSplits } from '../data/dataset.js';
+import type { FolderSplit } from '../data/dataset.js';
 import { UserError } from '../errors.js';
 import { readCandidates, readReferences } from '../evaluation/caption-files.js';
 import { type CaptionScores, type ScoreOptions, scoreCaptions } from '../evaluation/score-captions.js';
 import { scoreLines, scoreRecord } from '../evaluation/score-report.js';
 import { type CaptionTokens, captionTokens } from '../evaluation/tokenise.js';
 import { Screen } from '../report/screen.js';
-import { type DecodingArguments, decodingOptions } from './decoding-options.js';
+import { type DecodingArguments, decodingNames, decodingOptions, splitOption } from './decoding-options.js';
 import { quietOption, setOption } from './options.js';
 import { checkOutputFile, writeOutputFile } from './output-file.js';
 
 export interface EvaluateArguments extends DecodingArguments {
   candidates?: string;
   run?: string;
-  split: FolderSplit;
+  split?: FolderSplit;
   refs?: string;
   tokens: CaptionTokens;
   idf?: string;
@@ -30,7 +30,7 @@ export const evaluateCommand: CommandModule<unknown, EvaluateArguments> = {
       .options({
         run: { type: 'string', requiresArg: true, describe: 'Folder of a run, whose best checkpoint writes captions' },
         ...decodingOptions,
-        split: { choices: folderSplits, default: 'val' as const, describe: 'Images of which split are captioned' },
+        split: splitOption,
         candidates: {
           type: 'string',
           requiresArg: true,
@@ -96,6 +96,12 @@ async function evaluate(words: EvaluateArguments): Promise<void> {
 async function ofCandidates(words: EvaluateArguments, candidates: string, options: ScoreOptions): Promise<Evaluation> {
   if (words.run !== undefined || words.checkpoint.length > 0) {
     throw new UserError('evaluate takes either --candidates, captions made elsewhere, or --run or --checkpoint.');
+  }
+  const ofCaptioning = (['split', ...decodingNames] as const).find((name) => words[name] !== undefined);
+  if (ofCaptioning !== undefined || words.set.length > 0) {
+    throw new UserError(
+      `--${ofCaptioning ?? 'set'} goes with --run or --checkpoint; --candidates are captions already.`,
+    );
   }
   if (words.refs === undefined) throw new UserError('--candidates needs --refs: the file of their references.');
   const scores = await scoreCaptions(readCandidates(candidates), readReferences(words.refs), options);

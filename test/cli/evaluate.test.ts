@@ -85,6 +85,11 @@ describe('recap evaluate', () => {
     [['--idf', 'none.json'], 'none.json: no such file.'],
     [['--tokens', 'ptd'], 'Invalid values: Argument: tokens'],
     [['--out', 'none/scores.json'], '--out none/scores.json cannot be written: ENOENT'],
+    [['--beam', '3'], '--beam goes with --run or --checkpoint; --candidates are captions already.'],
+    [['--average', '2'], '--average goes with --run or --checkpoint'],
+    [['--no-repeat'], '--no-repeat goes with --run or --checkpoint'],
+    [['--split', 'val'], '--split goes with --run or --checkpoint'],
+    [['--set', 'no.such=1'], '--set goes with --run or --checkpoint'],
   ])('with %j ends with exit code 2 and one line on stderr', (more, message) => {
     const given = more[0] === '--refs' ? words.slice(0, 3) : words;
     const { status, stdout, stderr } = recap([...given, ...more]);

@@ -41,6 +41,8 @@ describe('recap', () => {
     [['caption', '--checkpoint', 'x', '--split', 'tset'], 'Invalid values: Argument: split, Given: "tset"'],
     [['caption', '--checkpoint', 'x', '--count', 'many'], '--count takes a number.'],
     [['caption', '--checkpoint', 'x', '--count', '0'], '--count: found 0, expected a whole number from 1 on.'],
+    [['caption', '--checkpoint', 'x', 'a.jpg', '--count', '5'], '--count goes with images of the data;'],
+    [['caption', '--checkpoint', 'x', 'a.jpg', '--split', 'val'], '--split goes with images of the data;'],
     [['caption', '--checkpoint', 'none.safetensors'], 'none.safetensors does not exist.'],
     [['overfit', '--config'], 'Not enough arguments following: config. Try --help.'],
     [['bench', '--shape', 'coco', '--workers', '100000'], '--workers: found 100000, expected at most 1024.'],
