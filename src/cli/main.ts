@@ -48,18 +48,25 @@ const parser: Argv = yargs()
   .exitProcess(false)
   .fail((message, error) => {
     if (error instanceof Error && error.name !== 'YError') throw error;
-    throw new MisreadError(message, optionsInForce());
+    throw new MisreadError(message, Object.keys(inForce().key));
   });
 
-/** The options of the command that is being parsed, which yargs knows but does not declare. */
-function optionsInForce(): string[] {
-  return Object.keys((parser as Argv & { getOptions(): { key: Record<string, unknown> } }).getOptions().key);
+/** Of the command that is being parsed, which yargs knows but does not declare. */
+interface InForce {
+  /** By the names of the options. */
+  readonly key: Readonly<Record<string, unknown>>;
+  /** Names of options that take a number. */
+  readonly number: readonly string[];
+}
+
+function inForce(): InForce {
+  return (parser as Argv & { getOptions(): InForce }).getOptions();
 }
 
 /** Options that may stand several times, and the words that are none. */
 const repeatable: readonly string[] = ['set', 'checkpoint', 'photos', 'captions', 'images', 'list', 'runs', '_'];
 
-/** What yargs lets pass: one value given twice, which it turns into a list, and a number that is none. */
+/** What yargs lets pass: one value given twice, which it turns into a list, and a number that is none or empty. */
 function refuseMalformed(argv: Record<string, unknown>): true {
   const [command] = argv._ as readonly unknown[];
   for (const [name, value] of Object.entries(argv)) {
@@ -68,7 +75,19 @@ function refuseMalformed(argv: Record<string, unknown>): true {
     if (Array.isArray(value) && !mayRepeat) throw new UserError(`--${name} is given more than once.`);
     if (Number.isNaN(value)) throw new UserError(`--${name} takes a number.`);
   }
+  const { number } = inForce();
+  const empty = emptyOptions().find((name) => number.includes(name));
+  if (empty !== undefined) throw new UserError(`--${empty} takes a number.`);
   return true;
+}
+
+/** Names of options whose value has no characters but spaces, which yargs makes 0 of those that take a number. */
+function emptyOptions(): string[] {
+  return words.flatMap((word, i) => {
+    const [, name, value = words[i + 1]] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    if (name === undefined || value?.trim() !== '') return [];
+    return [name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)];
+  });
 }
 
 /** Of a command that each of several processes would do anew. */
