@@ -56,7 +56,8 @@ export interface ImageCaption {
 /**
  * Captions of images of a split of the data.
  *
- * @param config where the features are, on which engine to compute and by which parameters
+ * @param config where the features are, on which engine to compute and by which parameters: auto for those that each
+ * checkpoint's own config validates
  * @param images rows of the feature file, all where none are given
  * @throws UserError when the features are missing or are not those of the models
  */

@@ -25,7 +25,7 @@ export interface CaptionModel {
   readonly checkpoints: readonly Checkpoint[];
 }
 
-/** The one whose config, engine and vocabulary count. */
+/** The one whose config, engine and vocabulary count; by which of its parameters, each checkpoint says for itself. */
 export function leadingCheckpoint(checkpoints: CaptioningCheckpoints): Checkpoint {
   if (!isList(checkpoints)) return checkpoints;
   const [first] = checkpoints.flat() as Checkpoint[];

@@ -85,7 +85,7 @@ export class PhotoCaptioner {
   ) {}
 
   /**
-   * @param config of the leading checkpoint: on which engine to compute and by which parameters
+   * @param config on which engine to compute and by which parameters, as `captioningConfig` gives it
    * @throws UserError when the checkpoints do not say how their features were made, or it cannot be done here
    */
   static async open(

@@ -16,9 +16,14 @@ const settableKeys: readonly string[] = [
   'validate.parameters',
 ];
 
-/** @throws UserError naming an override that cannot apply to a stored model */
+/**
+ * With `validate.parameters` auto unless an override says otherwise: each checkpoint of an ensemble goes by its own.
+ *
+ * @throws UserError naming an override that cannot apply to a stored model
+ */
 export function captioningConfig({ path, state }: Checkpoint, sets: readonly string[]): Config {
-  const recorded = parseConfigText(JSON.stringify(state.config), path);
+  const config = parseConfigText(JSON.stringify(state.config), path);
+  const recorded: Config = { ...config, validate: { ...config.validate, parameters: 'auto' } };
   const wanted = overriddenConfig(recorded, sets);
   const stranger = differences(recorded, wanted).find(({ key }) => !isAmong(key, settableKeys));
   if (stranger === undefined) return wanted;

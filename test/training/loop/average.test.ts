@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadDataset } from '../../../src/data/dataset.js';
 import { parametersOf } from '../../../src/engine/shared-memory.js';
 import type { Checkpoint } from '../../../src/training/checkpoints/checkpoint.js';
-import { captionInputs } from '../../../src/training/loop/caption-images.js';
+import { captionImages, captionInputs } from '../../../src/training/loop/caption-images.js';
+import { captioningConfig } from '../../../src/training/loop/captioning-config.js';
 import { createTrainer } from '../../../src/training/loop/trainer.js';
 import { averageKept } from '../../../src/training/loop/training-steps.js';
 import { validationLoss } from '../../../src/training/loop/validation.js';
@@ -63,6 +64,28 @@ describe('a run that keeps an average of its parameters', () => {
     await expect(captions(plain, 'ema')).rejects.toThrow(
       /holds no average of the parameters, since train\.ema was off/,
     );
+  });
+
+  it('captions in an ensemble by the average beside a model that validates its live parameters, whichever leads', async () => {
+    const live: Checkpoint = {
+      ...averaged,
+      state: { ...averaged.state, config: smallConfig(data, ['train.ema=0.5', 'validate.parameters=live']) },
+    };
+    const { val } = await loadDataset(smallConfig(data).data, 'float32');
+    for (const members of [
+      [live, averaged],
+      [averaged, live],
+    ]) {
+      const decodedBy = async (...sets: string[]) => {
+        const { captions } = await captionImages(members, captioningConfig(members[0]!, sets), 'val');
+        return captions.map(({ decoded }) => decoded);
+      };
+      const each = await captionInputs(members, val.inputs);
+      const all = await captionInputs(members, val.inputs, { parameters: 'live' });
+      expect(await decodedBy()).toEqual(each.decoded);
+      expect(await decodedBy('validate.parameters=live')).toEqual(all.decoded);
+      expect(all.decoded).not.toEqual(each.decoded);
+    }
   });
 
   it('has forgotten the parameters from before training after a hundred steps, and keeps what it is told later', () => {
