@@ -58,7 +58,7 @@ export interface WordRules {
 
 export interface Decoding extends WordRules {
   readonly search: Search;
-  /** Captions of each image, from the best on. */
+  /** Captions of each image: the best of a beam, from the best on, or samples as they are numbered. */
   readonly captions: number;
   /** Whether captions come with where the model looked. */
   readonly attention: boolean;
@@ -77,7 +77,7 @@ export interface DecodedCaption {
   readonly words: readonly number[];
   /** Summed over the words, by the model's own probabilities: neither rules nor temperature change them. */
   readonly logProbability: number;
-  /** What captions of a beam are ordered by. */
+  /** What the captions of an image are ordered by where they are handed out; of a sample its log probability. */
   readonly score: number;
   /**
    * Where it was asked for: the weights (L) of the grid's vectors when each of `words` was written, which sum to 1; of an

@@ -128,8 +128,11 @@ export class InputCaptioner {
     captioning?: CaptioningOptions['captioning'],
   ): Promise<readonly (readonly CaptionText[])[]> {
     const found = await this.coordinator.captions('val', images, this.decoding, 'live', captioning);
+    // A beam's come ordered, samples as they were numbered; equals stay so, since the sort is stable.
     return found.map((captions) =>
-      captions.map((caption) => ({ ...caption, text: this.vocabulary.decode(caption.words) })),
+      captions
+        .map((caption) => ({ ...caption, text: this.vocabulary.decode(caption.words) }))
+        .sort((a, b) => b.score - a.score),
     );
   }
 

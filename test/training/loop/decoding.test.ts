@@ -81,6 +81,14 @@ describe.each(['plain', 'attentive'])('captions of a trained run, %s', (name) =>
   });
 });
 
+it('samples of an image come likeliest first, and the likeliest is the caption', async () => {
+  const samples = await captioned(plain, { temperature: 2, nbest: 6 });
+  const logs = samples.decoded.map((some) => some.map(({ logProbability }) => logProbability));
+  expect(logs).toEqual(logs.map((some) => some.toSorted((a, b) => b - a)));
+  expect(new Set(logs[0]).size).toBeGreaterThan(1);
+  expect(samples.captions).toEqual(samples.decoded.map(([likeliest]) => likeliest!.text));
+});
+
 describe('several checkpoints', () => {
   it('are an ensemble that expects what its models expect on average', async () => {
     const both = await captioned([plain, attentive], { beam: 3 });
