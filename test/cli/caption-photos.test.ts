@@ -4,6 +4,10 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { photoFile } from '../../src/features/photo-files.js';
+import { checkpointOfRun } from '../../src/training/checkpoints/checkpoint-folder.js';
+import { PhotoCaptioner } from '../../src/training/loop/caption-photos.js';
+import { captioningConfig } from '../../src/training/loop/captioning-config.js';
 import { startRun } from '../../src/training/run/train.js';
 import { writePhotos } from '../features/photos.js';
 import { recap } from '../support/command.js';
@@ -100,6 +104,29 @@ describe('recap caption PHOTO…', () => {
       { image: empty, error: `${empty}: holds no photo (.jpg, .png, .gif, .webp, .tif or .avif).` },
     ]);
     rmSync(folder, { recursive: true });
+  });
+
+  it('draws samples of a photo by its place, however many are captioned at once and whichever others are broken', async () => {
+    const checkpoint = checkpointOfRun(run, () => {});
+    const photos = Array.from({ length: 5 }, (_, i) => photoFile(join(data, `photos/val-${i}.png`)));
+    const captionsOf = async (some: typeof photos, atOnce: number) => {
+      const decoding = { temperature: 3, nbest: 3 };
+      const captioner = await PhotoCaptioner.open(checkpoint, captioningConfig(checkpoint, []), { decoding, atOnce });
+      try {
+        const captions: (string[] | null)[] = [];
+        for await (const each of captioner.captions(some)) {
+          captions.push('error' in each ? null : each.decoded.map(({ text }) => text));
+        }
+        return captions;
+      } finally {
+        await captioner.close();
+      }
+    };
+    const expected = await captionsOf(photos, 5);
+    expect(new Set(expected.flat()).size).toBeGreaterThan(5);
+    expect(await captionsOf(photos, 2)).toEqual(expected);
+    const broken = photos.with(1, photoFile(join(data, 'none.png')));
+    expect(await captionsOf(broken, 3)).toEqual(expected.with(1, null));
   });
 
   it('takes a photo from a pipe', () => {

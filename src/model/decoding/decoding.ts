@@ -43,6 +43,8 @@ export interface Sampling {
   /** With `step`, the image, the position and the number of the sample, the address of each random number. */
   readonly seed: number;
   readonly step: number;
+  /** What the images are counted from, where they are the rows of a part of a longer list; 0 by default. */
+  readonly firstImage?: number;
 }
 
 export type Search = { readonly kind: 'greedy' } | BeamSearch | Sampling;

@@ -14,9 +14,13 @@ import { likeliestWords } from './word-rules.js';
 const place = 'captions';
 
 /** @returns a number in [0, 1) for a position of a sample of an image */
-export function sampleDraws({ seed, step }: Sampling): (image: number, sample: number, position: number) => number {
+export function sampleDraws({
+  seed,
+  step,
+  firstImage = 0,
+}: Sampling): (image: number, sample: number, position: number) => number {
   const key = keyOf({ seed }, place);
-  return (image, sample, position) => wordsAt(key, step, image, position, sample)[0] / 2 ** 32;
+  return (image, sample, position) => wordsAt(key, step, firstImage + image, position, sample)[0] / 2 ** 32;
 }
 
 /** The word that `uniform` draws; null where none may follow. */

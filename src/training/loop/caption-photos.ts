@@ -126,24 +126,30 @@ export class PhotoCaptioner {
     return this.captioner.engine;
   }
 
-  /** Captions photos in their order. One that cannot be read or decoded is passed over with its error. */
+  /**
+   * Captions photos in their order. One that cannot be read or decoded is passed over with its error. Samples go by a
+   * photo's place among all of them, broken ones too, however many are captioned at once.
+   */
   async *captions(photos: readonly Photo[]): AsyncGenerator<PhotoCaption> {
     const { atOnce } = this.options;
     for (let at = 0; at < photos.length; at += atOnce) {
-      yield* await this.captionsAtOnce(photos.slice(at, at + atOnce));
+      yield* await this.captionsAtOnce(photos.slice(at, at + atOnce), at);
     }
   }
 
-  /** One call at a time. */
-  private async captionsAtOnce(photos: readonly Photo[]): Promise<PhotoCaption[]> {
+  /**
+   * One call at a time.
+   *
+   * @param first place of the first of them among all
+   */
+  private async captionsAtOnce(photos: readonly Photo[], first: number): Promise<PhotoCaption[]> {
     const found = await this.extract(photos);
-    const seen = found.filter((each) => typeof each !== 'string');
-    const decoded = await this.captioner.captions(seen.map((_, row) => row));
-    let row = 0;
+    const decoded = await this.captioner.captions(seenOf(found), undefined, first);
+    let seen = 0;
     return found.map((each, i) => {
       const photo = photos[i]!.name;
       if (typeof each === 'string') return { photo, error: each };
-      const captions = decoded[row++]!;
+      const captions = decoded[seen++]!;
       return { photo, decoded: captions, looks: this.looksOf(captions[0]!, each) };
     });
   }
@@ -155,44 +161,47 @@ export class PhotoCaptioner {
   }
 
   /**
-   * Writes the features of the photos into the inputs, without gaps.
+   * Writes the features of each photo into its row of the inputs.
    *
    * @returns what the extractor saw of each photo, or why it has no features
    */
   private async extract(photos: readonly Photo[]): Promise<(Pixels | string)[]> {
     const { extractor } = this;
     const found: (Pixels | string)[] = [];
-    let row = 0;
     for (let at = 0; at < photos.length; at += extractor.batch) {
       const some = photos.slice(at, at + extractor.batch);
       const pixels = await Promise.all(some.map((photo) => pixelsOf(extractor, photo)));
       found.push(...pixels);
       const images = pixels.filter((each) => typeof each !== 'string');
       if (images.length === 0) continue;
+      const rows = seenOf(pixels).map((i) => at + i);
       const { features, grid } = await extractor.extract(images);
-      this.write('features', features, row, { columns: features.columns });
+      this.write('features', features, rows, { columns: features.columns });
       if (this.inputs.grid) {
         const { positions, columns } = grid ?? { positions: 0, columns: 0 };
-        this.write('grid', grid, row, { positions, columns: positions * columns });
+        this.write('grid', grid, rows, { positions, columns: positions * columns });
       }
-      row += images.length;
     }
     return found;
   }
 
+  /** @param rows of the inputs, one for each row that is given */
   private write(
     name: string,
-    rows: Rows | null,
-    row: number,
+    given: Rows | null,
+    rows: readonly number[],
     shape: Pick<FeatureTable, 'columns' | 'positions'>,
   ): void {
     for (const member of this.models) {
       if (member.model.recipe.dimensions.inputs[name] === undefined) continue;
-      checkInput(member, name, rows === null ? undefined : shape);
+      checkInput(member, name, given === null ? undefined : shape);
     }
     const { data, columns } = this.inputs[name]!;
-    if (data instanceof Uint16Array) writeHalves(rows!.data, data, row * columns);
-    else data.set(rows!.data, row * columns);
+    rows.forEach((row, i) => {
+      const values = given!.data.subarray(i * columns, (i + 1) * columns);
+      if (data instanceof Uint16Array) writeHalves(values, data, row * columns);
+      else data.set(values, row * columns);
+    });
   }
 }
 
@@ -236,6 +245,11 @@ export function commonExtractor(checkpoints: CaptioningCheckpoints): ExtractorDe
     }
   }
   return leading.state.extractor!;
+}
+
+/** Places of the photos that could be decoded. */
+function seenOf(found: readonly (Pixels | string)[]): number[] {
+  return found.flatMap((each, i) => (typeof each === 'string' ? [] : [i]));
 }
 
 /** Or why there are none. */

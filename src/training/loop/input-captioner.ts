@@ -122,12 +122,20 @@ export class InputCaptioner {
     return new InputCaptioner(description, images, coordinator, decoding, vocabularyOf(leading));
   }
 
-  /** All captions of each image, the best first. */
+  /**
+   * All captions of each image, the best first.
+   *
+   * @param firstImage place of the first row of the inputs in a longer list, by which samples are drawn
+   */
   async captions(
     images: readonly number[],
     captioning?: CaptioningOptions['captioning'],
+    firstImage = 0,
   ): Promise<readonly (readonly CaptionText[])[]> {
-    const found = await this.coordinator.captions('val', images, this.decoding, 'live', captioning);
+    const { search } = this.decoding;
+    const decoding =
+      search.kind === 'sampling' ? { ...this.decoding, search: { ...search, firstImage } } : this.decoding;
+    const found = await this.coordinator.captions('val', images, decoding, 'live', captioning);
     // A beam's come ordered, samples as they were numbered; equals stay so, since the sort is stable.
     return found.map((captions) =>
       captions
