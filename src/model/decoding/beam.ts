@@ -36,7 +36,7 @@ interface Group {
   readonly ended: Hypothesis[];
 }
 
-/** @returns the `captions` best of each image, the best first */
+/** @returns the `captions` best of each image, the best first; fewer where groups have found fewer different ones */
 export async function beamSearch(
   decoder: Decoder,
   images: number,
@@ -85,7 +85,18 @@ export async function beamSearch(
       score: scoreOf(caption, alpha),
       ...(looks.length > 0 ? { attention: looks } : {}),
     }));
-    return scored.sort((a, b) => b.score - a.score).slice(0, captions);
+    return different(scored.sort((a, b) => b.score - a.score)).slice(0, captions);
+  });
+}
+
+/** Without those that are there already: groups may find the same caption. */
+function different<T extends Pick<DecodedCaption, 'words'>>(captions: readonly T[]): T[] {
+  const known = new Set<string>();
+  return captions.filter(({ words }) => {
+    const key = words.join(' ');
+    if (known.has(key)) return false;
+    known.add(key);
+    return true;
   });
 }
 

@@ -266,6 +266,15 @@ describe('beams', () => {
       expect(grouped[image]!.map(({ words }) => words)).toContainEqual(best!.words);
     });
   });
+
+  it('in groups bring every caption once, the best of those that any group has found', async () => {
+    for (const groups of [2, 3, 6]) {
+      const found = wordsOf(await searched({ beam: 12, groups, nbest: 12 })).map((captions) => captions.map(String));
+      expect(found.map((captions) => new Set(captions).size)).toEqual(found.map(({ length }) => length));
+      const few = wordsOf(await searched({ beam: 12, groups, nbest: 3 })).map((captions) => captions.map(String));
+      expect(few).toEqual(found.map((captions) => captions.slice(0, 3)));
+    }
+  });
 });
 
 describe('an ensemble', () => {
