@@ -1,6 +1,9 @@
 /** How captions are searched for: what a person may ask for, checked, and what a search is told. */
 import { UserError } from '../../errors.js';
 
+/** Lower, scores divided by it could overflow; at it the likeliest word is all but certain. */
+const coldest = 1e-6;
+
 /** What may be asked for. The names are those of the commands' options. */
 export interface DecodingOptions {
   /** Hypotheses that a beam search keeps of each image. */
@@ -15,7 +18,7 @@ export interface DecodingOptions {
   readonly noRepeat?: boolean | undefined;
   /** Fewest words of a caption. */
   readonly minLength?: number | undefined;
-  /** Samples, from the scores divided by it. */
+  /** Samples, from the scores divided by it; from 1e-6 on. */
   readonly temperature?: number | undefined;
   /** Samples, from so many of the likeliest words. */
   readonly topK?: number | undefined;
@@ -148,7 +151,8 @@ function beamOf(width: number, groups: number, alpha: number, captions: number):
 
 function samplingOf(options: Pick<DecodingOptions, 'temperature' | 'topK' | 'topP' | 'seed'>): Sampling {
   const { temperature = 1, topK = Number.MAX_SAFE_INTEGER, topP = 1, seed = 231 } = options;
-  check('temperature', temperature, Number.isFinite(temperature) && temperature > 0, 'a number above 0');
+  const isWarm = Number.isFinite(temperature) && temperature >= coldest;
+  check('temperature', temperature, isWarm, `a number from ${coldest} on`);
   checkWhole('top-k', topK, 1);
   check('top-p', topP, topP > 0 && topP <= 1, 'a number above 0, at most 1');
   check('seed', seed, Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32, 'a whole number below 2^32');

@@ -238,7 +238,9 @@ describe('samples', () => {
     const two = (shares[0]! + shares[1]!) / sum;
     expect(await firstWords({ topP: two - 1e-6 })).toEqual(new Set(ranked.slice(0, 2)));
     expect(await firstWords({ topP: two + 1e-6 })).toEqual(new Set(ranked.slice(0, 3)));
-    expect(await searched({ temperature: 1e-3 }).then(wordsOf)).toEqual(wordsOf(await searched({})));
+    for (const temperature of [1e-3, 1e-6]) {
+      expect(wordsOf(await searched({ temperature }))).toEqual(wordsOf(await searched({})));
+    }
   });
 });
 
@@ -319,7 +321,8 @@ it('options that make no sense, or do not go together, are named', () => {
     [{ beam: 2, nbest: 3 }, 'nbest: 3 captions cannot come from a beam of 2'],
     [{ beam: 5, groups: 2 }, 'groups: 2 groups of equal size cannot be made of a beam of 5'],
     [{ beam: 5, topK: 2 }, 'beam belongs to beam search and top-k to sampling'],
-    [{ temperature: 0 }, 'temperature: 0, where a number above 0 is expected'],
+    [{ temperature: 0 }, 'temperature: 0, where a number from 0.000001 on is expected'],
+    [{ temperature: 1e-310 }, 'temperature: 1e-310, where a number from 0.000001 on is expected'],
     [{ topP: 1.5 }, 'top-p: 1.5'],
     [{ minLength: -1 }, 'min-length: -1'],
     [{ seed: 0.5 }, 'seed: 0.5'],
