@@ -118,6 +118,7 @@ describe('exit code 2 and one line for', () => {
     [['evaluate', '--run', 'RUN', '--beam', '2', '--top-k', '3'], 'beam belongs to beam search and top-k to sampling'],
     [['evaluate', '--run', 'RUN', '--refs', 'COCO'], 'Image 17 is none of the 9 rows of the val features'],
     [['evaluate', '--run', 'RUN', '--refs', 'NAMED'], 'image "a.jpg", where a row of the features is expected'],
+    [['evaluate', '--run', 'RUN', '--refs', 'PADDED'], 'image "01", where a row of the features is expected'],
     [['evaluate', '--run', 'RUN', '--split', 'test', '--set', 'data.features=fc7_pca'], 'test2014_vgg16_fc7_pca.h5'],
     [['caption'], 'caption needs --checkpoint'],
     [['caption', '--checkpoint', 'FILE', '--average', '2'], '--average takes the newest checkpoints of runs'],
@@ -128,9 +129,11 @@ describe('exit code 2 and one line for', () => {
       FILE: join(run, 'checkpoints', 'best.safetensors'),
       COCO: join(runs, 'coco.json'),
       NAMED: join(runs, 'named.json'),
+      PADDED: join(runs, 'padded.json'),
     };
     writeFileSync(files.COCO!, JSON.stringify([{ image_idx: 17, captions: ['w5'] }]));
     writeFileSync(files.NAMED!, JSON.stringify([{ image_idx: 'a.jpg', captions: ['w5'] }]));
+    writeFileSync(files.PADDED!, JSON.stringify([{ image_idx: '01', captions: ['w5'] }]));
     const { status, stdout, stderr } = recap(words.map((word) => files[word] ?? word));
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr).toContain(message);

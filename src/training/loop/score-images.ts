@@ -64,9 +64,9 @@ export async function scoreImages(
   return { scores, captions, engine, references: references.source, note };
 }
 
-/** Images of a data folder are rows of its features. */
+/** Images of a data folder are rows of its features, by numbers as they are commonly written: 01 is none. */
 function rowOf(image: ImageId, source: string): number {
-  if (/^\d{1,15}$/.test(String(image))) return Number(image);
+  if (/^(?:0|[1-9]\d{0,14})$/.test(String(image))) return Number(image);
   throw new UserError(
     `${source}: image ${quote(image)}, where a row of the features is expected, counted from 0. To score captions of ` +
       'other images, give them by --candidates.',
