@@ -1,6 +1,6 @@
 /** The checkpoints that a command is to caption by, and what it tells of them and of captioning. */
-import { statSync } from 'node:fs';
 import { UserError } from '../errors.js';
+import { isFolder } from '../files/make-folder.js';
 import type { Screen } from '../report/screen.js';
 import { type Checkpoint, readCheckpoint } from '../training/checkpoints/checkpoint.js';
 import { checkpointOfRun, newestCheckpointsOfRun } from '../training/checkpoints/checkpoint-folder.js';
@@ -20,9 +20,8 @@ export function checkpointsNamed(
 ): Checkpoint[][] {
   const onBad = (_path: string, why: string) => screen.warning(`${why} It is passed over.`);
   return paths.map((path) => {
-    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    if (average === undefined) return [isFolder ? checkpointOfRun(path, onBad) : readCheckpoint(path)];
-    if (!isFolder)
+    if (average === undefined) return [isFolder(path) ? checkpointOfRun(path, onBad) : readCheckpoint(path)];
+    if (!isFolder(path))
       throw new UserError(`--average takes the newest checkpoints of runs; ${path} is no folder of a run.`);
     return newestCheckpointsOfRun(path, wholeNumber('--average', average), onBad);
   });

@@ -1,7 +1,7 @@
 /** Files that options name for what a command has made. */
-import { statSync } from 'node:fs';
 import { UserError } from '../errors.js';
 import { AtomicFile, writeFileAtomically } from '../files/atomic-file.js';
+import { isFolder } from '../files/make-folder.js';
 
 /**
  * Looks whether a file could be written, before anything is computed for it. What is there stays, and nothing comes.
@@ -12,7 +12,7 @@ import { AtomicFile, writeFileAtomically } from '../files/atomic-file.js';
 export function checkOutputFile(option: string, path: string): void {
   named(option, path, () => {
     if (path === '') throw new Error('it has no name');
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error('it is a folder');
+    if (isFolder(path)) throw new Error('it is a folder');
     new AtomicFile(path).abandon();
   });
 }

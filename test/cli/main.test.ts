@@ -48,6 +48,7 @@ describe('recap', () => {
     [['caption', '--checkpoint', 'x', '--count', '0'], '--count: found 0, expected a whole number from 1 on.'],
     [['caption', '--checkpoint', 'x', 'a.jpg', '--count', '5'], '--count goes with images of the data;'],
     [['caption', '--checkpoint', 'x', 'a.jpg', '--split', 'val'], '--split goes with images of the data;'],
+    [['caption', '--checkpoint', 'n'.repeat(300)], `${'n'.repeat(300)} cannot be read: ENAMETOOLONG`],
     [['caption', '--checkpoint', 'none.safetensors'], 'none.safetensors does not exist.'],
     [['overfit', '--config'], 'Not enough arguments following: config. Try --help.'],
     [['bench', '--shape', 'coco', '--workers', '100000'], '--workers: found 100000, expected at most 1024.'],

@@ -1,9 +1,9 @@
 /** A model's first parameters: drawn from a seed as its spec says, or from a file. */
-import { statSync } from 'node:fs';
 import type { ColumnStatistics } from '../../data/column-statistics.js';
 import { normals } from '../../data/random.js';
 import type { WordVectors } from '../../data/word-vectors.js';
 import { UserError } from '../../errors.js';
+import { isFolder } from '../../files/make-folder.js';
 import { type Layout, namedViews } from '../../tensor/layout.js';
 import type { NumberArray } from '../../tensor/matrix.js';
 import type { ModelSpec, ParameterSpec } from '../../tensor/model-spec.js';
@@ -91,7 +91,7 @@ export function loadParameters(
 }
 
 function fileAt(path: string): string {
-  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  if (!isFolder(path)) return path;
   const refuse = (_path: string, why: string): never => {
     throw new UserError(why);
   };
