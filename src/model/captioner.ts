@@ -48,7 +48,7 @@ export function captioner(cell: Cell, given: FamilyOptions, dimensions: Dimensio
   const options = captionerOptions(cell, given);
   const grid = gridOf(options, dimensions);
   const model = new Captioner(cell, options, dimensions, grid);
-  const { hiddenDim, imageTo, layers } = options;
+  const { hiddenDim, imageTo, layers, residual, standardize } = options;
   const { features } = dimensions.inputs;
   const inputs: Named<number> = { features: features!, ...(grid ? { grid: grid.positions * grid.columns } : {}) };
   const state = Object.fromEntries(stateNames(cell, layers).map((name) => [name, hiddenDim]));
@@ -60,6 +60,11 @@ export function captioner(cell: Cell, given: FamilyOptions, dimensions: Dimensio
     title: titleOf(cell, options),
     dimensions,
     parameters: model.parameters,
+    wiring: {
+      'model.imageTo': imageTo,
+      ...(layers > 1 ? { 'model.residual': residual } : {}),
+      'data.standardize': standardize,
+    },
     programs: {
       gradients: { inputs, hasGradients: true, run: (...given) => model.gradients(...given) },
       loss: { inputs, hasGradients: false, run: (...given) => model.loss(...given) },

@@ -65,6 +65,11 @@ export interface ModelSpec {
   readonly title: string;
   readonly dimensions: Dimensions;
   readonly parameters: readonly ParameterSpec[];
+  /**
+   * What the programs compute of the same parameters in more than one way, by the config's key: parameters that were trained
+   * with another value of it are no beginning for this model. None where names and shapes tell all.
+   */
+  readonly wiring?: Named<string | number | boolean>;
   readonly programs: {
     /** Inputs and a plan with targets → summed loss and the gradient of every trained parameter. */
     readonly gradients: ProgramSpec;

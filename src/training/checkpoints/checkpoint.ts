@@ -79,12 +79,14 @@ export function readCheckpointState(path: string): CheckpointState {
  * config says live. The state and the optimiser's arrays are left aside.
  *
  * @param optional names that may be missing
+ * @param checkState told what a checkpoint records, before its tensors are looked at, and throws where that does not fit
  * @throws UserError naming the tensor that is missing, too many, of another shape or type, or not finite
  */
 export function readInitialParameters(
   path: string,
   { places }: Layout,
   optional: readonly string[] = [],
+  checkState: (state: CheckpointState) => void = () => {},
 ): Map<string, NumberArray> {
   const read = { state: null as CheckpointState | null };
   const isOfModel = (name: string) => read.state === null || !isBesideParameters(read.state.rule, name);
@@ -93,7 +95,10 @@ export function readInitialParameters(
     checkTensors(path, '', tensors, needed);
   };
   const file = readSafetensors(path, ({ metadata, places: found }) => {
-    if (Object.hasOwn(metadata, metadataKeys.digest)) read.state = readState(path, metadata);
+    if (Object.hasOwn(metadata, metadataKeys.digest)) {
+      read.state = readState(path, metadata);
+      checkState(read.state);
+    }
     check(new Map([...found].filter(([name]) => isOfModel(name))));
   });
   if (read.state !== null) verifyDigest(path, file);

@@ -2,13 +2,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { configOf } from '../../config/load.js';
 import type { PartialConfig } from '../../config/schema.js';
-import { type TokenUnit, Vocabulary } from '../../data/vocabulary.js';
+import { Vocabulary } from '../../data/vocabulary.js';
 import type { ParameterValues, SharedMemory } from '../../engine/engine.js';
 import type { EngineChoice } from '../../engine/select.js';
 import { parametersOf } from '../../engine/shared-memory.js';
 import { UserError } from '../../errors.js';
 import type { ModelFamily } from '../../model/family.js';
 import { type Checkpoint, restoreParameters } from '../checkpoints/checkpoint.js';
+import { areSameVocabulary, recordedVocabulary } from '../checkpoints/recorded-vocabulary.js';
 import { type Model, modelOf } from '../parallel/model.js';
 import { builtInFamily } from './built-in-families.js';
 import { validatedParameters } from './validation.js';
@@ -49,7 +50,7 @@ export function captionModels(checkpoints: CaptioningCheckpoints, family?: Model
             'as an ensemble.',
         );
       }
-      if (!isDeepStrictEqual(wordsOf(leading), wordsOf(checkpoint))) {
+      if (!areSameVocabulary(recordedVocabulary(leading.state), recordedVocabulary(checkpoint.state))) {
         throw new UserError(
           `${checkpoint.path} has another vocabulary than ${leading.path}; models that write captions together need the ` +
             'same. Train them on the same data.',
@@ -71,13 +72,8 @@ export function recordedEngine({ state }: Checkpoint): EngineChoice {
 }
 
 export function vocabularyOf(checkpoint: Checkpoint): Vocabulary {
-  const { tokens, words } = wordsOf(checkpoint);
-  return Vocabulary.of(tokens, words, checkpoint.path);
-}
-
-function wordsOf({ state: { config, vocabulary } }: Checkpoint): { tokens: TokenUnit; words: readonly string[] } {
-  const tokens = (config.data as { tokens?: TokenUnit } | undefined)?.tokens ?? 'word';
-  return { tokens, words: vocabulary };
+  const { tokens, idxToWord } = recordedVocabulary(checkpoint.state);
+  return Vocabulary.of(tokens, idxToWord, checkpoint.path);
 }
 
 /**

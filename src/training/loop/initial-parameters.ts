@@ -1,6 +1,7 @@
 /** A model's first parameters: drawn from a seed as its spec says, or from a file. */
 import type { ColumnStatistics } from '../../data/column-statistics.js';
 import { normals } from '../../data/random.js';
+import type { Vocabulary } from '../../data/vocabulary.js';
 import type { WordVectors } from '../../data/word-vectors.js';
 import { UserError } from '../../errors.js';
 import { isFolder } from '../../files/make-folder.js';
@@ -9,6 +10,8 @@ import type { NumberArray } from '../../tensor/matrix.js';
 import type { ModelSpec, ParameterSpec } from '../../tensor/model-spec.js';
 import { readInitialParameters } from '../checkpoints/checkpoint.js';
 import { checkpointOfRun } from '../checkpoints/checkpoint-folder.js';
+import type { Model } from '../parallel/model.js';
+import { checkOrigin } from './initial-checkpoint.js';
 
 /** What parameters begin with that is neither drawn nor constant. */
 export interface InitialData {
@@ -68,21 +71,24 @@ function spreadOf(vectors: WordVectors['vectors']): number {
  * there and are then those of this data.
  *
  * @param path of the file, or of a run's folder, whose best checkpoint it then is
- * @throws UserError when there is no such file, or naming the tensor that is missing, too many or of another shape
+ * @throws UserError when there is no such file, or naming the tensor that is missing, too many or of another shape, or
+ *   what a checkpoint was trained on or computed in another way
  */
 export function loadParameters(
   flat: NumberArray,
   layout: Layout,
-  { parameters }: ModelSpec,
+  model: Model,
   path: string,
-  data: InitialData,
+  data: InitialData & { readonly vocabulary: Vocabulary },
 ): void {
   const views = namedViews(flat, layout);
-  const statistics = parameters.filter(({ init }) => typeof init === 'object' && 'statistic' in init);
+  const statistics = model.spec.parameters.filter(({ init }) => typeof init === 'object' && 'statistic' in init);
+  const file = fileAt(path);
   const given = readInitialParameters(
-    fileAt(path),
+    file,
     layout,
     statistics.map(({ name }) => name),
+    (state) => checkOrigin(file, state, model, data.vocabulary),
   );
   for (const [name, values] of given) views[name]!.set(values);
   for (const spec of statistics) {

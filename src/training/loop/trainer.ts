@@ -4,7 +4,7 @@ import { columnStatistics } from '../../data/column-statistics.js';
 import { configuredData, type DataSource, loadSource } from '../../data/data-source.js';
 import type { Dataset } from '../../data/dataset.js';
 import { type SamplerConfig, stepsPerEpoch } from '../../data/sampler.js';
-import { unwrittenIds } from '../../data/vocabulary.js';
+import { unwrittenIds, type Vocabulary } from '../../data/vocabulary.js';
 import {
   type ChosenEngine,
   type EngineChoice,
@@ -186,7 +186,8 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   try {
     const { inputs, imageIdxs } = dataset.train;
     const statistics = (input: string) => columnStatistics(inputs[input]!, imageIdxs);
-    begin(coordinator, model, config, { vectors: wordVectors.vectors, statistics }, checkpoint);
+    const { vocabulary } = dataset;
+    begin(coordinator, model, config, { vectors: wordVectors.vectors, statistics, vocabulary }, checkpoint);
     await coordinator.hand();
   } catch (error) {
     await coordinator.close();
@@ -281,9 +282,9 @@ function validationReferences({ data }: Config, { val, vocabulary }: Dataset): S
 /** Fills in the parameters, and for a run that goes on the optimiser's arrays. */
 function begin(
   { memory }: Coordinator,
-  { spec }: Model,
+  model: Model,
   config: Config,
-  data: InitialData,
+  data: InitialData & { readonly vocabulary: Vocabulary },
   checkpoint: Checkpoint | undefined,
 ): void {
   if (checkpoint) {
@@ -291,8 +292,8 @@ function begin(
     return;
   }
   const flat = parametersOf(memory);
-  if (config.model.init !== null) loadParameters(flat, memory.layout, spec, config.model.init, data);
-  else drawParameters(flat, memory.layout, spec, config.train.seed, data);
+  if (config.model.init !== null) loadParameters(flat, memory.layout, model, config.model.init, data);
+  else drawParameters(flat, memory.layout, model.spec, config.train.seed, data);
   startAverage(memory);
 }
 

@@ -1,9 +1,10 @@
 /** Features that are standardised by the training images' statistics, which the model keeps. */
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { columnStatistics } from '../../../src/data/column-statistics.js';
 import { type CaptionSplit, loadDataset } from '../../../src/data/dataset.js';
+import { encodeHeader } from '../../../src/files/safetensors.js';
 import { captionInputs } from '../../../src/training/loop/caption-images.js';
 import { startRun } from '../../../src/training/run/train.js';
 import {
@@ -83,21 +84,24 @@ describe('standardised features', () => {
     expect(train.count).toBe(15);
   });
 
-  it('may be missing in a file of initial parameters, and are kept where it has them', async () => {
-    const plain = join(folder, 'plain');
-    await trainUntil(null, plain, { config: smallConfig(data, sets) });
-    for (const [name, from] of [
-      ['without', plain],
-      ['with', join(folder, 'tables')],
-    ] as const) {
-      const dir = join(folder, `from-${name}`);
-      const { path, parameters } = newestCheckpoint(from);
+  it('may be missing in a file of parameters alone, and are kept where a checkpoint has them', async () => {
+    const { path: tables, parameters } = newestCheckpoint(join(folder, 'tables'));
+    const without = join(folder, 'without.safetensors');
+    const others = [...parameters].filter(([name]) => !name.startsWith('features_'));
+    const header = encodeHeader(
+      {},
+      others.map(([name, { shape, data }]) => ({ name, dtype: 'F64', shape, bytes: data.byteLength })),
+    );
+    const bytes = others.map(([, { data }]) => Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    writeFileSync(without, Buffer.concat([header, ...bytes]));
+    for (const path of [without, tables]) {
+      const dir = join(folder, `from-${basename(path)}`);
       const config = smallConfig(data, [...sets, 'data.standardize=true', `model.init=${path}`, 'data.trainLimit=10']);
       await trainUntil({ afterStep: 1 }, dir, { config });
       const found = newestCheckpoint(dir).parameters.get('features_mean')!.data;
       const { train } = await loadDataset(config.data, 'float64');
       const own = columnStatistics(train.inputs.features!, train.imageIdxs).mean;
-      expect(found).toEqual(parameters.get('features_mean')?.data ?? own);
+      expect(found).toEqual(path === tables ? parameters.get('features_mean')!.data : own);
     }
   });
 });
