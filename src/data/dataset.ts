@@ -70,7 +70,7 @@ export interface DataConfig {
   /** Only the first n training captions; null for all. */
   readonly trainLimit: number | null;
   readonly tokens: 'word' | 'char';
-  /** Images of the training split that are validated on in place of the validation split, which is then not read. */
+  /** Images of the training split that are validated on in place of the validation split, which is then not read; 0: none. */
   readonly holdOut: number | null;
   /** Whether grids are read beside the features. */
   readonly grid: boolean;

@@ -8,7 +8,7 @@ import { generator, permutation } from './random.js';
  *
  * @param where what messages call the split's source
  * @returns what is left to train on, and the images held out; the tables of inputs are shared
- * @throws UserError when nothing would be left to train on
+ * @throws UserError when nothing would be left to train on by that
  */
 export function holdOut(
   train: CaptionSplit,
@@ -17,7 +17,7 @@ export function holdOut(
   where: string,
 ): [train: CaptionSplit, val: CaptionSplit] {
   const images = [...new Set(train.imageIdxs)].sort((a, b) => a - b);
-  if (count >= images.length) {
+  if (count > 0 && count >= images.length) {
     throw new UserError(
       `data.holdOut: ${count} images, but the training split of ${where} has ${images.length}; some have to be left ` +
         'to train on.',

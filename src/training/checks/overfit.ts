@@ -115,11 +115,12 @@ function valueAt(config: Config, path: string): unknown {
   return path.split('.').reduce<unknown>((tree, key) => (tree as Record<string, unknown>)[key], config);
 }
 
+/** Nothing is validated, and so no image is held out and no validation split is read. */
 function overfitConfig(config: Config, { captions, epochs }: OverfitOptions): Config {
   const size = Math.min(batchSize, config.train.batchSize, captions);
   return {
     ...config,
-    data: { ...config.data, trainLimit: null, holdOut: null },
+    data: { ...config.data, trainLimit: null, holdOut: 0 },
     train: { ...config.train, epochs, batchSize: size, accumulate: 1, sampling: 'shuffle' },
   };
 }
