@@ -2,7 +2,7 @@
 import { basename, extname, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { Screen } from '../report/screen.js';
-import { sweepAsJson, sweepOnScreen } from '../report/sweep-report.js';
+import { isWhole, sweepAsJson, sweepOnScreen } from '../report/sweep-report.js';
 import { parseGrid, settingsOf, sweep, sweepRuns } from '../training/run/sweep.js';
 import { configOption, jsonOption, quietOption, setOption } from './options.js';
 import { outliveOutput } from './output.js';
@@ -78,5 +78,5 @@ async function run({ config, set, grid, alone, seeds, out, quiet, json }: Argume
   });
   report.allEnded(results, stop.aborted);
   if (stop.aborted) process.exitCode = exitCodeOf(stop.reason);
-  else if (results.some(({ failure }) => failure !== null)) process.exitCode = 1;
+  else if (!results.every(isWhole)) process.exitCode = 1;
 }

@@ -4,7 +4,7 @@ import { duration } from '../amounts.js';
 import type { RunEvents } from '../training/run/run-events.js';
 import type { SweepResult, SweepRun } from '../training/run/sweep.js';
 import { JsonReport } from './json-report.js';
-import { bestWords } from './run-outcome.js';
+import { bestWords, outcomeLines } from './run-outcome.js';
 import { RunReport } from './run-report.js';
 import type { Screen } from './screen.js';
 import { settingsTitle, sweepTable } from './sweep-table.js';
@@ -18,6 +18,11 @@ export interface SweepReport {
   allEnded(results: readonly SweepResult[], stopped: boolean): void;
   /** Before the error is printed and ends the process. */
   failed(error: unknown): void;
+}
+
+/** Whether it was trained, and what it is to leave is on the disk. */
+export function isWhole({ outcome }: SweepResult): boolean {
+  return outcome !== null && outcomeLines(outcome).warnings.length === 0;
 }
 
 /** Each run is watched as by `recap train`, but of what it says on the way only warnings stay. */
@@ -43,6 +48,7 @@ export function sweepOnScreen(screen: Screen, runs: readonly SweepRun[]): SweepR
     ended: (result) => {
       screen.endLive();
       screen.print(sentence(`${title(result.run)}: ${resultWords(result)}`));
+      warnOfLost(screen, result);
     },
     allEnded: (results, stopped) => {
       screen.endLive();
@@ -68,19 +74,28 @@ export function sweepAsJson(screen: Screen, runs: readonly SweepRun[]): SweepRep
       note: (message) => report.note(message),
     },
     failed: (error) => report.failed(error),
-    ended: (result) => report.print({ type: 'runEnd', ...resultRecord(result) }),
+    ended: (result) => {
+      warnOfLost(screen, result);
+      report.print({ type: 'runEnd', ...resultRecord(result) });
+    },
     allEnded: (results, stopped) =>
       report.print({
         type: 'end',
-        outcome: stopped ? 'stopped' : results.some(({ failure }) => failure !== null) ? 'failed' : 'finished',
+        outcome: stopped ? 'stopped' : results.every(isWhole) ? 'finished' : 'failed',
         runs: results.map(resultRecord),
       }),
   };
 }
 
+/** Of checkpoints that are to be on the disk and are not; where the run is in each line, since the quiet see no other. */
+function warnOfLost(screen: Screen, { outcome }: SweepResult): void {
+  if (outcome === null) return;
+  for (const warning of outcomeLines(outcome).warnings) screen.warn(`${outcome.dir}: ${warning}`);
+}
+
 function resultRecord({ run: { dir, settings, seed }, outcome, failure }: SweepResult) {
-  const { step = null, best = null, elapsedSeconds = null } = outcome ?? {};
-  return { run: dir, settings, seed, step, best, elapsedSeconds, failure };
+  const { step = null, best = null, saved = null, bestSaved = null, elapsedSeconds = null } = outcome ?? {};
+  return { run: dir, settings, seed, step, best, saved, bestSaved, elapsedSeconds, failure };
 }
 
 function resultWords({ outcome, failure, run }: SweepResult): string {

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync 
 import { constants, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configToYaml } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
 import { checkpointSteps } from '../../src/training/checkpoints/checkpoint-folder.js';
 import { resumeRun, startRun } from '../../src/training/run/train.js';
@@ -50,6 +51,12 @@ async function trainWithDisk(dir: string, breaks: () => void, mends: (() => void
   return { outcome, warnings, failed };
 }
 
+/** Environment of a process that loses the folder of its run. */
+const losing = (dir: string) => ({
+  NODE_OPTIONS: `--import=${new URL('../fixtures/lose-folder.mjs', import.meta.url)}`,
+  RECAP_TEST_LOSE: dir,
+});
+
 describe('a run folder that is gone for a while', () => {
   it('costs checkpoints, with one warning each, and no step and no line of the log', async () => {
     const dir = join(folder, 'gone');
@@ -77,13 +84,29 @@ describe('a run folder that is gone for a while', () => {
 
     const other = join(folder, 'lost-too');
     const words = newRun(smallConfig(data, ['train.epochs=20']), other);
-    const { status, stdout, stderr } = await new Train(words, {
-      NODE_OPTIONS: `--import=${new URL('../fixtures/lose-folder.mjs', import.meta.url)}`,
-      RECAP_TEST_LOSE: other,
-    }).ended;
+    const { status, stdout, stderr } = await new Train(words, losing(other)).ended;
     expect(status).toBe(1);
     expect(stderr).toContain(`The newest checkpoint could not be written; no checkpoint is in ${other}.`);
     expect(stdout, 'nothing is named that is not there').not.toContain('recap caption');
+  });
+
+  it('costs a sweep the checkpoints of one run, which is told, and is exit code 1', async () => {
+    const file = join(folder, 'swept.yaml');
+    writeFileSync(file, configToYaml(smallConfig(data)));
+    const out = join(folder, 'sweep');
+    const lost = join(out, 'train.epochs-20-seed-231');
+    const words = ['--config', file, '--grid', 'train.epochs=20,1', '--out', out, '--json'];
+    const { status, stdout, stderr } = await new Train(words, losing(lost), 'sweep').ended;
+    expect(status).toBe(1);
+    expect(stderr).toContain(`${lost}: The newest checkpoint could not be written; no checkpoint is in ${lost}.`);
+    const end = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
+    expect(end).toMatchObject({
+      outcome: 'failed',
+      runs: [
+        { step: 80, saved: false, bestSaved: false, failure: null },
+        { step: 4, saved: true, bestSaved: true, failure: null },
+      ],
+    });
   });
 });
 
