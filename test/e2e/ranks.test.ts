@@ -21,7 +21,8 @@ import { loggedSteps, newRun, Train } from './processes.js';
 let data: string;
 let folder: string;
 beforeAll(async () => {
-  data = await writeData();
+  // Scored in more than one minibatch of images.
+  data = await writeData({ valCaptions: 20 });
   folder = temporaryFolder();
 });
 afterAll(() => {

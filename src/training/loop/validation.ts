@@ -57,22 +57,43 @@ export async function validationLoss(
   return { loss: sum / split.count, perplexity: Math.exp(sum / tokens), captions: split.count };
 }
 
-/** Scores of greedy captions, in words alone, of all images of the references, as `recap evaluate` computes them. */
+/**
+ * Scores of greedy captions, in words alone, of all images of the references, as `recap evaluate` computes them; null when
+ * `signal` aborts it before a minibatch of them.
+ */
 export async function validationScores(
   coordinator: Coordinator,
   split: CaptionSplit,
   vocabulary: Vocabulary,
   references: SplitReferences,
   tokens: CaptionTokens,
+  signal?: AbortSignal,
   parameters: ParameterValues = 'live',
-  doing?: Doing,
-): Promise<Scores> {
+  doing: Doing = () => {},
+): Promise<Scores | null> {
   const images = references.images.map(({ image }) => image);
-  const generated = await coordinator.captions(split.name, images, decodingOf({}, unwrittenIds), parameters, doing);
-  const captions = images.map((image, i) => ({ image, caption: vocabulary.decode(generated[i]![0]!.words) }));
+  const captions: { image: number; caption: string }[] = [];
+  for (const some of minibatchesOf(images, coordinator)) {
+    if (signal?.aborted) return null;
+    const told: Doing = (done) => doing(captions.length + done, images.length);
+    const made = await coordinator.captions(split.name, some, decodingOf({}, unwrittenIds), parameters, told);
+    captions.push(...some.map((image, i) => ({ image, caption: vocabulary.decode(made[i]![0]!.words) })));
+  }
   const candidates = { source: `the captions of ${split.name}`, captions };
   const { scores } = await scoreCaptions(candidates, references, { tokens, resamples: 0 });
   return scores;
+}
+
+/**
+ * Images of which captions are written at once. Each is a whole number of a worker's parts, and what would be left goes with
+ * the last, so that the parts, and with them the bits, are those of all images at once.
+ */
+function* minibatchesOf(images: readonly number[], { options }: Coordinator): Generator<readonly number[]> {
+  const { batchSize, shards } = options;
+  const size = shards * Math.ceil(batchSize / shards);
+  let first = 0;
+  for (; images.length - first >= 2 * size; first += size) yield images.slice(first, first + size);
+  yield images.slice(first);
 }
 
 export interface SampleCaption {

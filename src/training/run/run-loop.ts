@@ -180,7 +180,7 @@ async function isWhole(coordinator: Coordinator): Promise<boolean> {
 /**
  * Loss on the validation split, scores where they are due, and a few captions. It counts, in the progress and in the log, when all of it is done.
  *
- * @returns null when it was interrupted
+ * @returns null when it was interrupted while it measured; what is measured is not thrown away for the sake of a few captions
  */
 async function validate(
   trainer: Trainer,
@@ -196,17 +196,20 @@ async function validate(
   const losses = await validationLoss(coordinator, val, signal, parameters, doing('captions'));
   if (losses === null) return null;
   const { captions, scores: scored } = config.validate;
-  const scores = areScoresDue(trainer, progress)
+  const areDue = areScoresDue(trainer, progress);
+  const scores = areDue
     ? await validationScores(
         coordinator,
         val,
         vocabulary,
         references!,
         scored.tokens,
+        signal,
         parameters,
         doing('images captioned'),
       )
     : null;
+  if (areDue && scores === null) return null;
   const samples = await log.pictured(await sampleCaptions(coordinator, val, vocabulary, captions, parameters));
 
   const validation = { ...losses, scores };

@@ -12,6 +12,7 @@ import {
   smallConfig,
   temporaryFolder,
   trainUntil,
+  type Watched,
   watched,
   writeData,
 } from '../runs.js';
@@ -86,6 +87,35 @@ describe('validation by a score', () => {
     await trainUntil(stop, dir, { config: smallConfig(data, byScore) });
     await trainUntil(null, dir, { sets: ['train.workers=1'] });
     expect(resultOf(dir)).toEqual(resultOf(whole));
+  });
+
+  it('is cut short between two minibatches of images, however often, and then done as if never stopped', async () => {
+    const many = 30;
+    const large = await writeData({ valCaptions: many });
+    const config = smallConfig(large, [...byScore, 'train.epochs=2']);
+    const dir = join(folder, 'cut-short');
+    for (const again of [false, true]) {
+      const captioned: number[] = [];
+      const watch: Watched = watched({
+        validating: (what, done) => {
+          if (what !== 'images captioned') return;
+          captioned.push(done);
+          watch.stop();
+        },
+      });
+      const train = again ? resumeRun(dir, [], watch.options) : startRun(config, dir, watch.options);
+      expect(await train).toMatchObject({ stopped: true, saved: true, step: 4, best: null });
+      expect(captioned.at(-1)).toBe(config.train.batchSize);
+      expect(validationsOf(dir)).toEqual([]);
+    }
+    const reports: string[] = [];
+    const { options } = watched({ validating: (what, done, of) => void reports.push(`${what} ${done} of ${of}`) });
+    await resumeRun(dir, [], options);
+    expect(reports.at(-1)).toBe(`images captioned ${many} of ${many}`);
+    const whole = join(folder, 'not-cut-short');
+    await trainUntil(null, whole, { config });
+    expect(resultOf(dir)).toEqual(resultOf(whole));
+    rmSync(large, { recursive: true });
   });
 
   it('takes references from the captions of the data where there is no list beside it', async () => {
