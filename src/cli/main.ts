@@ -113,6 +113,10 @@ if (words.length === 0) {
   process.exitCode = 2;
 } else {
   try {
+    // yargs keeps what follows from the command, which then does its work on all that there is.
+    if (words.includes('--')) {
+      throw new UserError('recap takes no words after --. Write a name that begins with a dash as ./-name.');
+    }
     await parser.parseAsync(words);
   } catch (error) {
     process.exit(reportError(error instanceof MisreadError ? await inOurWords(error) : error));

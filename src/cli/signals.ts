@@ -3,6 +3,7 @@
  * while there is nothing to save yet.
  */
 import { constants } from 'node:os';
+import { isatty } from 'node:tty';
 import { isUnderNohup } from './nohup.js';
 
 const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
@@ -25,6 +26,7 @@ export function exitCodeOf(signal: NodeJS.Signals): number {
  */
 export function watchSignals(onFirst: (signal: NodeJS.Signals) => boolean, isLaunched = false): AbortSignal {
   const controller = new AbortController();
+  const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
   let firstAt = 0;
   const take = (signal: NodeJS.Signals): void => {
     if (controller.signal.aborted) {
@@ -32,6 +34,7 @@ export function watchSignals(onFirst: (signal: NodeJS.Signals) => boolean, isLau
       return;
     }
     firstAt = performance.now();
+    if (signal === 'SIGHUP' && hasTerminal) process.once('exit', hangUp);
     controller.abort(signal);
     if (!onFirst(signal)) process.exit(exitCodeOf(signal));
   };
@@ -41,6 +44,15 @@ export function watchSignals(onFirst: (signal: NodeJS.Signals) => boolean, isLau
   }
   if (isLaunched) onContinueWithoutStop(() => take('SIGTERM'));
   return controller.signal;
+}
+
+/**
+ * Ends the process by the signal itself, as it would have ended without a handler: Node aborts at an ordinary exit when the
+ * terminal, whose settings it wants to put back, is gone.
+ */
+function hangUp(): void {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
 }
 
 /** Milliseconds between two looks at the clock, and how late one is at least when the process was stopped. */

@@ -34,6 +34,7 @@ describe('recap', () => {
     [['train', '--confg', 'x'], 'unknown option --confg; did you mean --config?'],
     [['train', '--batchSize=3'], 'unknown option --batchSize; did you mean --set train.batchSize=VALUE?'],
     [['train', 'x'], 'unknown argument x; try --help.'],
+    [['prune', '--yes', '--', 'a'], 'recap takes no words after --. Write a name that begins with a dash as ./-name.'],
     [['overfit'], 'Missing required argument: config. Try --help.'],
     [['train', '--config', 'a', '--config', 'b'], '--config is given more than once.'],
     [['train', '--config', 'none.yaml'], 'There is no config file none.yaml.'],
