@@ -104,7 +104,7 @@ export function conflictOf(
   options: Related,
 ): { readonly path: readonly string[]; readonly expected: string } | null {
   const { wordDim, hiddenDim, forgetBias, tieEmbeddings, wordVectors, wordVectorsTrained } = options;
-  const { layers, residual, attention, attentionDim, attentionToOutput, attentionPenalty, dropout } = options;
+  const { attention, attentionDim, attentionToOutput, attentionPenalty, dropout } = options;
   if (forgetBias !== 0 && cell.forgetGate === undefined) {
     return { path: ['forgetBias'], expected: `0, because the cell ${cell.name} has no forget gate` };
   }
@@ -119,9 +119,6 @@ export function conflictOf(
       path: ['wordVectorsTrained'],
       expected: 'true, because model.wordVectors names no file of vectors to freeze',
     };
-  }
-  if (layers === 1 && residual) {
-    return { path: ['residual'], expected: 'false, because model.layers is 1' };
   }
   if (attention === 'none' && attentionDim !== null) {
     return { path: ['attentionDim'], expected: 'null, because model.attention is none' };

@@ -92,7 +92,6 @@ describe('a config', () => {
       'train: { earlyStopping: { minDelta: 0.1 } }',
       'a.yaml:2: train.earlyStopping.minDelta is 0.1; expected 0 where train.earlyStopping.patience is null.',
     ],
-    ['model: { residual: true }', 'a.yaml:2: model.residual is true; expected false, because model.layers is 1.'],
     [
       'model: { attentionDim: 9 }',
       'a.yaml:2: model.attentionDim is 9; expected null, because model.attention is none.',
