@@ -1,12 +1,13 @@
 /** The config's keys by name, and the nearest one to a misspelt one. */
 import { nearest } from '../nearest.js';
-import { configSchema } from './schema.js';
+import { configSchema, engineNames } from './schema.js';
+import { optimizerNames, scheduleNames } from './train-schema.js';
 
 /** Sections whose other keys go by their `name`, each with all names. */
 const named: Readonly<Record<string, readonly string[]>> = {
-  engine: ['auto', 'reference', 'gpu', 'cpu'],
-  'train.optimizer': ['adam', 'adamw', 'sgd', 'rmsprop', 'adagrad'],
-  'train.schedule': ['exponential', 'constant', 'step', 'cosine', 'oneCycle', 'plateau'],
+  engine: engineNames,
+  'train.optimizer': optimizerNames,
+  'train.schedule': scheduleNames,
 };
 
 /** Of such a section with each name the keys. */

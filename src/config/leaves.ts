@@ -85,3 +85,10 @@ export function namedSection(path: string, byDefault: string, value: unknown): u
   const isMapping = typeof whole === 'object' && whole !== null && !Array.isArray(whole);
   return isMapping && !('name' in whole) ? { name: byDefault, ...whole } : whole;
 }
+
+/** The names that such a section may have. */
+export function namesOf(section: {
+  readonly out: { readonly options: readonly { readonly shape: { readonly name: { readonly value: string } } }[] };
+}): string[] {
+  return section.out.options.map(({ shape }) => shape.name.value);
+}

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { attentionNames, conflictOf, imagePlaces } from '../model/captioner-options.js';
 import { builtInCells } from '../model/cells/built-in.js';
-import { flag, integer, integerOr, namedSection, oneOf, path, probability, section } from './leaves.js';
+import { flag, integer, integerOr, namedSection, namesOf, oneOf, path, probability, section } from './leaves.js';
 import { train } from './train-schema.js';
 
 /** A program may bring its data along, and then names none. */
@@ -103,6 +103,8 @@ const engine = z.preprocess(
     { error: 'one of auto, reference, gpu, cpu, or a mapping such as { name: gpu, mode: webasm }' },
   ),
 );
+
+export const engineNames = namesOf(engine);
 
 const checkpoint = section({
   everySteps: integer(1, 1_000_000_000).default(500),

@@ -10,6 +10,7 @@ import {
   integerOr,
   limit,
   namedSection,
+  namesOf,
   oneOf,
   probability,
   rate,
@@ -51,6 +52,8 @@ const optimizer = z.preprocess(
     { error: 'one of adam, adamw, sgd, rmsprop, adagrad, or a mapping with such a name' },
   ),
 );
+
+export const optimizerNames = namesOf(optimizer);
 
 function adamKeys() {
   return {
@@ -103,6 +106,8 @@ const schedule = z.preprocess(
     { error: 'one of exponential, constant, step, cosine, oneCycle, plateau, or a mapping with such a name' },
   ),
 );
+
+export const scheduleNames = namesOf(schedule);
 
 /** How much larger weights cost. A bare number stands for the rate. */
 const weightDecay = z.preprocess(
