@@ -28,6 +28,7 @@ interface Arguments {
   mean?: string;
   scale?: string;
   pca?: number;
+  views?: number;
   quiet: boolean;
 }
 
@@ -61,6 +62,10 @@ export const featuresCommand: CommandModule<unknown, Arguments> = {
         scale: { ...text, describe: 'See --mean' },
         quiet: quietOption,
         pca: { ...number, describe: 'Project to so many principal components too (data.features: fc7_pca)' },
+        views: {
+          ...number,
+          describe: 'Further views of each training photo, parts of it and half of them mirrored (data.views)',
+        },
       })
       .example('$0 features --data data --builtin', 'without a network')
       .example('$0 features --data data --model resnet50.onnx --preset resnet --pooled flatten0', 'pooled features')
@@ -74,10 +79,12 @@ export const featuresCommand: CommandModule<unknown, Arguments> = {
 async function features(words: Arguments): Promise<void> {
   const screen = new Screen({ quiet: words.quiet });
   const pca = words.pca === undefined ? null : wholeNumber('--pca', words.pca);
+  const views = words.views === undefined ? 0 : wholeNumber('--views', words.views);
   const extractor = await extractorWanted(words);
   try {
     const outcome = await extractFeatures(words.data, extractor, {
       pca,
+      views,
       events: {
         resumed: (done, total) => screen.print(`going on after ${done} of ${total} images`),
         progress: ({ done, total, imagesPerSecond, secondsLeft }) =>
@@ -96,10 +103,11 @@ async function features(words: Arguments): Promise<void> {
     const { columns, grid, images, files } = outcome;
     const counts = Object.entries(images).map(([split, count]) => `${count} ${split}`);
     screen.result(`features  ${counts.join(', ')}: ${columns} columns`);
+    if (views > 0) screen.result(`views     ${views} more of each training image`);
     if (grid) screen.result(`grid      ${grid.positions} vectors of ${grid.columns} columns`);
     for (const path of files) screen.result(`written   ${path}`);
     screen.result('Train on them with');
-    screen.result(`  ${trainingCommand(words.data, grid !== null)}`);
+    screen.result(`  ${trainingCommand(words.data, grid !== null, views)}`);
   } finally {
     screen.endLive();
     await extractor.close();
@@ -107,10 +115,11 @@ async function features(words: Arguments): Promise<void> {
 }
 
 /** With a config that recap brings along. */
-function trainingCommand(data: string, hasGrid: boolean): string {
+function trainingCommand(data: string, hasGrid: boolean, views: number): string {
   const name = hasGrid ? 'flickr8k-attention.yaml' : 'flickr8k-tuned.yaml';
   const config = fileURLToPath(new URL(`../../../config/${name}`, import.meta.url));
-  return `npx recap train --config ${shellWord(relative('.', config))} --set ${shellWord(`data.dir=${data}`)}`;
+  const sets = [`data.dir=${data}`, ...(views > 0 ? [`data.views=${views}`] : [])];
+  return `npx recap train --config ${shellWord(relative('.', config))}${sets.map((set) => ` --set ${shellWord(set)}`).join('')}`;
 }
 
 const networkOptions = [
@@ -130,7 +139,8 @@ const networkOptions = [
 async function extractorWanted({
   data: _,
   pca: __,
-  quiet: ___,
+  views: ___,
+  quiet: ____,
   builtin,
   model,
   mean,

@@ -13,7 +13,7 @@ import { type CaptionTable, captionTexts, readCaptions } from './captions.js';
 import { toCharacters } from './characters.js';
 import { readExtractor } from './feature-description.js';
 import { copyRow, type FeatureTable } from './feature-table.js';
-import { captionFileName, urlFileName, vocabularyFileName } from './folder-files.js';
+import { captionFileName, featureFileName, gridFileName, urlFileName, vocabularyFileName } from './folder-files.js';
 import { Hdf5Reader } from './hdf5.js';
 import { holdOut } from './hold-out.js';
 import {
@@ -23,6 +23,7 @@ import {
   firstImages,
   type ImageTables,
   readImages,
+  withViews,
 } from './image-tables.js';
 import { ensureShapes } from './shapes/shapes.js';
 import { readText } from './text-file.js';
@@ -46,6 +47,8 @@ export interface CaptionSplit {
   readonly columns: number;
   /** What a model is given of an image, by name; `features` (images, D) and `grid` (images, L·C) for captioners. */
   readonly inputs: Named<FeatureTable>;
+  /** Rows of `inputs` for each image: the images themselves, then all of them from each further view. */
+  readonly views: number;
   /** (images) where each image was found; null without a urls file. */
   readonly urls: readonly string[] | null;
 }
@@ -72,6 +75,8 @@ export interface DataConfig {
   readonly tokens: 'word' | 'char';
   /** Images of the training split that are validated on in place of the validation split, which is then not read; 0: none. */
   readonly holdOut: number | null;
+  /** Further views of each training image that are read. */
+  readonly views: number;
   /** Whether grids are read beside the features. */
   readonly grid: boolean;
   /** What they are kept in: rounded once, when they are read, for every engine alike. */
@@ -100,7 +105,10 @@ export async function loadDataset(
     const tables = await readCaptions(reader, captionFile, words, names);
     const { captions, vocabulary, notes } =
       config.tokens === 'char' ? toCharacters(tables, words) : { captions: tables, vocabulary: words, notes: [] };
-    for (const name of names) images.push(await describeImages(reader, folder, config, name));
+    for (const name of names) {
+      const tables = await describeImages(reader, folder, config, name);
+      images.push(name === 'train' ? await withViews(reader, folder, config, name, tables) : tables);
+    }
     checkSameColumns(images);
     const splits: CaptionSplit[] = [];
     for (const [i, name] of names.entries()) {
@@ -199,7 +207,7 @@ async function dataFolder(config: Pick<DataConfig, 'dir' | 'builtin' | 'features
 
 /** What a folder in this layout holds, as far as this config reads it. */
 function filesOf({ features, grid }: Pick<DataConfig, 'features' | 'grid'>, splits: readonly FolderSplit[]): string[] {
-  const images = (split: string) => [`${split}2014_vgg16_${features}.h5`, ...(grid ? [`${split}2014_grid.h5`] : [])];
+  const images = (split: string) => [featureFileName(split, features), ...(grid ? [gridFileName(split)] : [])];
   return [captionFileName, vocabularyFileName, ...splits.flatMap(images)];
 }
 
@@ -223,7 +231,8 @@ async function makeSplit(
   const urls = readUrls(folder, name, rows);
   const inputs = await readImages(reader, images, precision, config.gridPrecision);
   const { captions, imageIdxs, count, columns } = table;
-  return { name, captions, imageIdxs, count, columns, inputs, urls };
+  const views = 1 + (images.views?.features.rows ?? 0) / rows;
+  return { name, captions, imageIdxs, count, columns, inputs, views, urls };
 }
 
 function limit(split: CaptionSplit, count: number | null): CaptionSplit {

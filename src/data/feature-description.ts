@@ -21,6 +21,8 @@ const fileSchema = z.object({
   grid: z.object({ positions: size, columns: size }).nullable(),
   /** Of the features in `SPLIT2014_vgg16_fc7_pca.h5`; null where there are none. */
   pca: componentsSchema.nullable(),
+  /** Further views of each training image. */
+  views: z.int().min(0).default(0),
 });
 
 export type FeatureDescription = Readonly<z.infer<typeof fileSchema>>;
@@ -39,7 +41,7 @@ export function writeFeatureDescription(folder: string, description: Omit<Featur
 export function readExtractor(
   folder: string,
   name: 'fc7' | 'fc7_pca',
-  { features, grid }: ImageTables,
+  { features, grid, views }: ImageTables,
 ): ExtractorDescription | null {
   const path = join(folder, descriptionFileName);
   if (!existsSync(path)) return null;
@@ -59,6 +61,12 @@ export function readExtractor(
   }
   if (grid !== null && (cells?.columns ?? 0) * (cells?.positions ?? 0) !== grid.columns) {
     throw new UserError(`${path}: describes other grids than those of ${grid.path}. ${remedy}`);
+  }
+  if (views !== null && views.features.rows > found.data.views * features.rows) {
+    throw new UserError(
+      `${path}: describes features without the further views in ${views.features.path}, which others made. Make both ` +
+        'by one recap features --views, or set data.views=0.',
+    );
   }
   return { ...extractor, pca: pca && { ...pca, path: resolve(folder, pca.path) } };
 }

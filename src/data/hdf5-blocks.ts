@@ -34,6 +34,8 @@ export interface ReadRequest {
   /** All other dimensions, one inside the other. */
   readonly columns: number;
   readonly target: SharedArrayBuffer;
+  /** The element of the target that the table begins at. */
+  readonly first: number;
   readonly targetType: ElementType;
 }
 
@@ -128,7 +130,7 @@ export async function read(request: ReadRequest, progress: (elements: number) =>
   const file = openFile(path);
   const pointer = Module._malloc(block.rows * block.columns * description.elementBytes);
   if (pointer === 0) throw new OutOfMemoryError();
-  const target = elementsOn(request.target, request.targetType);
+  const target = elementsOn(request.target, request.targetType).subarray(request.first);
   try {
     for (let row = 0; row < rows; row += block.rows) {
       for (let column = 0; column < columns; column += block.columns) {

@@ -79,17 +79,38 @@ export class Hdf5Reader {
   }
 
   /**
-   * The whole table, row-major, on a SharedArrayBuffer.
+   * The whole table, or the rows of tables of as many columns one behind the other; row-major, on a SharedArrayBuffer.
    *
-   * @throws UserError when the file is damaged, or naming the first element that is NaN, infinite or out of range
+   * @throws UserError when a file is damaged, or naming the first element that is NaN, infinite or out of range
    */
-  async read(table: Hdf5Table, targetType: 'int32'): Promise<Int32Array>;
-  async read(table: Hdf5Table, targetType: 'float32' | 'float64'): Promise<Float32Array | Float64Array>;
-  async read(table: Hdf5Table, targetType: 'float16' | 'float32'): Promise<Float32Array | Uint16Array>;
-  async read(table: Hdf5Table, targetType: ElementType): Promise<ElementArray> {
-    const { path, name, description, rows, columns } = table;
-    const target = allocate(table, rows * columns * elementBytes[targetType]);
-    const request = { path, name, description, rows, columns, target, targetType };
+  async read(tables: Hdf5Table | readonly Hdf5Table[], targetType: 'int32'): Promise<Int32Array>;
+  async read(
+    tables: Hdf5Table | readonly Hdf5Table[],
+    targetType: 'float32' | 'float64',
+  ): Promise<Float32Array | Float64Array>;
+  async read(
+    tables: Hdf5Table | readonly Hdf5Table[],
+    targetType: 'float16' | 'float32',
+  ): Promise<Float32Array | Uint16Array>;
+  async read(tables: Hdf5Table | readonly Hdf5Table[], targetType: ElementType): Promise<ElementArray> {
+    const parts = [tables].flat();
+    const elements = parts.map(({ rows, columns }) => rows * columns);
+    const target = allocate(parts.at(-1)!, elements.reduce((sum, each) => sum + each, 0) * elementBytes[targetType]);
+    let first = 0;
+    for (const [i, table] of parts.entries()) {
+      await this.readInto(target, first, table, targetType);
+      first += elements[i]!;
+    }
+    return elementsOn(target, targetType);
+  }
+
+  private async readInto(
+    target: SharedArrayBuffer,
+    first: number,
+    { path, name, description, rows, columns }: Hdf5Table,
+    targetType: ElementType,
+  ): Promise<void> {
+    const request = { path, name, description, rows, columns, target, first, targetType };
     const unfit = await this.thread.read(request).catch((error) => {
       throw this.failure(error, path, name);
     });
@@ -101,7 +122,6 @@ export class Hdf5Reader {
           `Make the file again or mend that row${tooLarge ? ', or keep float32 (data.gridPrecision)' : ''}.`,
       );
     }
-    return elementsOn(target, targetType);
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import { UserError } from '../errors.js';
 import type { Named, Precision } from '../tensor/matrix.js';
 import type { DataConfig, FolderSplit } from './dataset.js';
 import type { FeatureTable } from './feature-table.js';
+import { featureFileName, gridFileName, viewsFileName } from './folder-files.js';
 import type { Hdf5Reader, Hdf5Table } from './hdf5.js';
 
 /** Tables that are in their files, and not read yet. */
@@ -11,7 +12,12 @@ export interface ImageTables {
   readonly features: Hdf5Table;
   /** (n, L, C); null where none is wanted. */
   readonly grid: Hdf5Table | null;
+  /** The same of further views of the images, all images from one view and then from the next; null where none is wanted. */
+  readonly views: Omit<ImageTables, 'views'> | null;
 }
+
+const featureTable = { features: { rank: 2, numbers: 'floats' } } as const;
+const gridTable = { grid: { rank: 3, numbers: 'smallFloats' } } as const;
 
 /** @throws UserError when a file is missing or damaged, or the two have another number of images */
 export async function describeImages(
@@ -20,29 +26,68 @@ export async function describeImages(
   { features: name, grid }: Pick<DataConfig, 'features' | 'grid'>,
   split: FolderSplit,
 ): Promise<ImageTables> {
-  const path = join(folder, `${split}2014_vgg16_${name}.h5`);
-  const { features } = await reader.describe(path, { features: { rank: 2, numbers: 'floats' } });
-  if (!grid) return { features, grid: null };
-  const tables = await reader.describe(join(folder, `${split}2014_grid.h5`), {
-    grid: { rank: 3, numbers: 'smallFloats' },
-  });
-  if (tables.grid.rows === features.rows) return { features, grid: tables.grid };
+  const { features } = await reader.describe(join(folder, featureFileName(split, name)), featureTable);
+  if (!grid) return { features, grid: null, views: null };
+  const tables = await reader.describe(join(folder, gridFileName(split)), gridTable);
+  if (tables.grid.rows === features.rows) return { features, grid: tables.grid, views: null };
   throw new UserError(
     `${tables.grid.path}: grids of ${tables.grid.rows} images, but ${features.path} has ${features.rows}. Take both ` +
       'from the same data set.',
   );
 }
 
+/**
+ * Adds the first `config.views` further views of the images.
+ *
+ * @throws UserError when a file of them is missing or damaged, has too few, or is of other images
+ */
+export async function withViews(
+  reader: Hdf5Reader,
+  folder: string,
+  config: Pick<DataConfig, 'features' | 'views'>,
+  split: FolderSplit,
+  { features, grid }: ImageTables,
+): Promise<ImageTables> {
+  if (config.views === 0) return { features, grid, views: null };
+  const path = (file: string) => join(folder, viewsFileName(file));
+  const further = await reader.describe(path(featureFileName(split, config.features)), featureTable);
+  const views = { features: viewsOf(features, further.features, config.views), grid: null };
+  if (!grid) return { features, grid, views };
+  const ofGrid = await reader.describe(path(gridFileName(split)), gridTable);
+  return { features, grid, views: { ...views, grid: viewsOf(grid, ofGrid.grid, config.views) } };
+}
+
+/** The first `count` views that a table has of the images of another. */
+function viewsOf(images: Hdf5Table, views: Hdf5Table, count: number): Hdf5Table {
+  const found = views.rows / images.rows;
+  if (!Number.isInteger(found) || rowShape(views) !== rowShape(images)) {
+    throw new UserError(
+      `${views.path}: ${views.rows} rows of ${rowShape(views)}, but ${images.path} has ${images.rows} of ` +
+        `${rowShape(images)}. Make both by one recap features --views.`,
+    );
+  }
+  if (count <= found) return { ...views, rows: count * images.rows };
+  throw new UserError(
+    `data.views: ${count}, but ${views.path} has ${found} of each image. Set at most ${found}, or make more by ` +
+      'recap features --views.',
+  );
+}
+
+/** What a row of a table is. */
+function rowShape({ description }: Hdf5Table): string {
+  return description.shape.slice(1).join(' × ');
+}
+
 /** Numbers that are to be read. */
 export function elementsOf(images: readonly ImageTables[]): number {
-  const tables = images.flatMap(({ features, grid }) => (grid ? [features, grid] : [features]));
-  return tables.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
+  const tables = images.flatMap(({ features, grid, views }) => [features, grid, views?.features, views?.grid]);
+  return tables.filter((table) => table != null).reduce((sum, { rows, columns }) => sum + rows * columns, 0);
 }
 
 /** The first of the images, as far as there are so many. */
 export function firstImages({ features, grid }: ImageTables, count: number): ImageTables {
   const rows = Math.min(count, features.rows);
-  return { features: { ...features, rows }, grid: grid && { ...grid, rows } };
+  return { features: { ...features, rows }, grid: grid && { ...grid, rows }, views: null };
 }
 
 /** @throws UserError when the two splits do not come from the same network */
@@ -72,15 +117,17 @@ function gridText({ description }: Hdf5Table): string {
  */
 export async function readImages(
   reader: Hdf5Reader,
-  { features, grid }: ImageTables,
+  { features, grid, views }: ImageTables,
   precision: Precision,
   gridPrecision: DataConfig['gridPrecision'],
 ): Promise<Named<FeatureTable>> {
-  const { rows, columns, description } = features;
+  const { columns, description } = features;
   const float64 = precision === 'float64' && description.dtype === 'float64';
-  const inputs = { features: { data: await reader.read(features, float64 ? 'float64' : 'float32'), rows, columns } };
+  const rows = features.rows + (views?.features.rows ?? 0);
+  const all = views ? [features, views.features] : [features];
+  const inputs = { features: { data: await reader.read(all, float64 ? 'float64' : 'float32'), rows, columns } };
   if (!grid) return inputs;
-  const data = await reader.read(grid, gridPrecision);
+  const data = await reader.read(views?.grid ? [grid, views.grid] : [grid], gridPrecision);
   const positions = grid.description.shape[1]!;
-  return { ...inputs, grid: { data, rows: grid.rows, columns: grid.columns, positions } };
+  return { ...inputs, grid: { data, rows, columns: grid.columns, positions } };
 }

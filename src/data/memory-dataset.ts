@@ -90,6 +90,7 @@ function splitOf(
     count: given.length,
     columns,
     inputs: Object.fromEntries(tables) as Named<FeatureTable>,
+    views: 1,
     urls: null,
   };
 }

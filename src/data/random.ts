@@ -16,6 +16,11 @@ export function generator(seed: number, ...stream: readonly (string | number)[])
   return xoroshiro128plusFromState([0, 4, 8, 12].map((at) => digest.readInt32LE(at)));
 }
 
+/** From 0 to 1, which it never is. */
+export function uniform(random: RandomGenerator): number {
+  return uniformFloat64(random);
+}
+
 /** `count` integers from 0 to `below` - 1, each as likely. */
 export function uniformInts(random: RandomGenerator, below: number, count: number): Int32Array {
   const values = new Int32Array(count);

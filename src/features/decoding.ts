@@ -7,9 +7,10 @@ import { UserError } from '../errors.js';
 import { optionalPackage } from './optional-package.js';
 import type { Photo } from './photo-files.js';
 import { formatOf } from './photo-format.js';
-import { placementOf, type Size } from './placement.js';
+import { type Placement, placementOf, type Size } from './placement.js';
 import type { Pixels, Preprocessing } from './preprocessing.js';
 import { alone, atMost } from './turns.js';
+import { mirrored, placementOfView, type View } from './views.js';
 
 /** Pixels of an image; in 16 bits with transparency they are 800 MB. */
 const mostPixels = 100_000_000;
@@ -46,11 +47,18 @@ type Wanted = Pick<Preprocessing, 'height' | 'width' | 'shorterSide' | 'kernel'>
  * Decodes a photo, turned as its EXIF data says, in sRGB, of an animation the first image, on white where it is
  * transparent. A photo of exactly the wanted size is not resampled.
  *
+ * @param view the part of it that is taken in place of the whole
  * @returns (height, width, 3)
  * @throws UserError saying why it cannot be
  */
-export async function decodePhoto(photo: Photo, wanted: Wanted): Promise<Pixels> {
-  return await opened(photo, (image, size) => pixelsOf(photo.name, image, size, wanted));
+export async function decodePhoto(photo: Photo, wanted: Wanted, view?: View): Promise<Pixels> {
+  return await opened(photo, async (image, size) => {
+    const whole = placementOf(size, wanted);
+    if (!view) return await pixelsOf(photo.name, image, whole, wanted);
+    const part = placementOfView(whole ?? { ...size, left: 0, top: 0 }, view, wanted);
+    const pixels = await pixelsOf(photo.name, image, part, wanted);
+    return view.mirrored ? mirrored(pixels, wanted) : pixels;
+  });
 }
 
 /**
@@ -114,9 +122,9 @@ async function sizeOf(name: string, format: string, image: Image): Promise<Size>
   return { width, height };
 }
 
-async function pixelsOf(name: string, image: Image, size: Size, wanted: Wanted): Promise<Pixels> {
+/** @param placement null where the photo is taken as it is */
+async function pixelsOf(name: string, image: Image, placement: Placement | null, wanted: Wanted): Promise<Pixels> {
   const whole = upright(image);
-  const placement = placementOf(size, wanted);
   if (placement !== null) {
     const { left, top, ...scaled } = placement;
     whole

@@ -13,6 +13,7 @@ import type { Photo } from './photo-files.js';
 import type { Pixels } from './preprocessing.js';
 import { imageInput, type PreprocessingWanted, wantedPreprocessing } from './preprocessing-wanted.js';
 import { featuresOf, gridOf, type Rows } from './tensor-rows.js';
+import type { View } from './views.js';
 
 export interface ImageRows {
   /** (n, D) */
@@ -29,7 +30,7 @@ export interface Extractor {
   readonly batch: number;
   readonly lanes: number;
   /** @throws UserError saying why the photo cannot be decoded */
-  decode(photo: Photo): Promise<Pixels>;
+  decode(photo: Photo, view?: View): Promise<Pixels>;
   extract(images: readonly Pixels[]): Promise<ImageRows>;
   close(): Promise<void>;
 }
@@ -157,7 +158,7 @@ export async function openNetwork(file: NetworkFile, description: NetworkDescrip
     size: { height, width },
     batch: fixed ?? imagesAtOnce,
     lanes,
-    decode: (photo) => decodePhoto(photo, preprocessing),
+    decode: (photo, view) => decodePhoto(photo, preprocessing, view),
     async extract(images) {
       const rest = fixed === null ? 0 : fixed - images.length;
       const padded = rest > 0 ? [...images, ...Array<Pixels>(rest).fill(images[0]!)] : images;
@@ -190,7 +191,7 @@ export async function openBuiltIn(version = builtInVersion): Promise<Extractor> 
     size: { height: builtInSize.height, width: builtInSize.width },
     batch: imagesAtOnce,
     lanes: 1,
-    decode: (photo) => decodePhoto(photo, builtInSize),
+    decode: (photo, view) => decodePhoto(photo, builtInSize, view),
     extract: async (images) => builtInRows(images),
     close: async () => {},
   };

@@ -65,6 +65,7 @@ const plainData = {
   trainLimit: null,
   tokens: 'word',
   holdOut: null,
+  views: 0,
   grid: false,
   gridPrecision: 'float16',
 } as const;

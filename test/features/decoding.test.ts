@@ -36,6 +36,48 @@ function crc32Of(bytes: Uint8Array): number {
   return ~crc >>> 0;
 }
 
+describe('a view of a photo', () => {
+  const view = { scale: 1, x: 0, y: 0, mirrored: false };
+  const viewed = async (bytes: Uint8Array, part: object, wanted: Parameters<typeof decodePhoto>[1] = asItIs) =>
+    decodePhoto({ name: 'photo.png', read: () => bytes }, wanted, { ...view, ...part });
+
+  it('as large as the whole is the whole, mirrored left is right', async () => {
+    const bytes = await png(32, 24);
+    expect(largestDifference(await viewed(bytes, {}), pixels)).toBe(0);
+    const found = await viewed(bytes, { mirrored: true });
+    const [left, right] = [found.slice(3 * 32 * 5, 3 * 32 * 5 + 3), pixels.slice(3 * (32 * 5 + 31), 3 * 32 * 6)];
+    expect(left).toEqual(right);
+    const again = await image(32, 24, found).png().toBuffer();
+    expect(largestDifference(await viewed(again, { mirrored: true }), pixels)).toBe(0);
+  });
+
+  it('of half the sides is a corner of it, enlarged, of what would be cut out of the photo', async () => {
+    const corners = Uint8Array.from({ length: 64 * 48 * 3 }, (_, i) => {
+      const [x, y] = [Math.floor(i / 3) % 64, Math.floor(i / 3 / 64)];
+      return [x < 32 ? 10 : 200, y < 24 ? 20 : 220, 100][i % 3]!;
+    });
+    const bytes = await image(64, 48, corners).png().toBuffer();
+    for (const [x, y] of [
+      [0, 0],
+      [1, 0],
+      [0, 1],
+      [1, 1],
+    ] as const) {
+      for (const wanted of [asItIs, { ...asItIs, height: 20, width: 20, shorterSide: 24 }]) {
+        const found = await viewed(bytes, { scale: 0.5, x, y }, wanted);
+        // But for a seam that the kernel of the scaling reaches over.
+        const inside = found.filter((_, i) => {
+          const column = Math.floor(i / 3) % wanted.width;
+          const row = Math.floor(i / 3 / wanted.width);
+          return column > 2 && column < wanted.width - 3 && row > 2 && row < wanted.height - 3;
+        });
+        const colour = [x === 0 ? 10 : 200, y === 0 ? 20 : 220, 100];
+        expect(inside.every((value, i) => value === colour[i % 3])).toBe(true);
+      }
+    }
+  });
+});
+
 describe('a photo', () => {
   it.each<[string, () => Sharp, number]>([
     ['PNG', () => photo().png(), 0],

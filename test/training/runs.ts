@@ -51,10 +51,24 @@ export async function writeData(options: DataOptions = {}): Promise<string> {
     files[`${name}2014_vgg16_fc7.h5`] = {
       features: { data: Float32Array.from(features.data), shape: [features.rows, features.columns] },
     };
+    if (name === 'val') continue;
+    // Two further views, brighter and negated.
+    files['train2014_vgg16_fc7_views.h5'] = {
+      features: { data: twoViewsOf(features.data), shape: [2 * features.rows, features.columns] },
+    };
+    files['train2014_grid_views.h5'] = {
+      grid: { data: twoViewsOf(vectors), shape: [2 * inputs.grid!.rows, grid.positions, grid.columns] },
+    };
   }
   const dir = join(temporaryFolder(), 'data');
   renameSync((await tinyDataset(files)).dir, dir);
   return dir;
+}
+
+function twoViewsOf(values: ArrayLike<number>): Float32Array {
+  return Float32Array.from({ length: 2 * values.length }, (_, i) =>
+    i < values.length ? 1.5 * values[i]! : -values[i - values.length]!,
+  );
 }
 
 /** A model of a few thousand parameters; 20 captions make 4 steps an epoch, the last one smaller. */

@@ -83,6 +83,7 @@ export async function overfit(config: Config, options: OverfitOptions): Promise<
 
 /** Keys whose default is to train on the true captions, not to regularise, and not to end a run before its last step. */
 const regularisation = [
+  'data.views',
   'model.dropout',
   'model.attentionPenalty',
   'train.labelSmoothing',

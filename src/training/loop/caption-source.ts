@@ -3,6 +3,7 @@ import { type Batch, captionBatch } from '../../data/batches.js';
 import type { CaptionSplit } from '../../data/dataset.js';
 import type { Draws } from '../../tensor/draws.js';
 import type { Coordinator } from '../parallel/coordinator.js';
+import { drawnViews } from './image-views.js';
 
 /** Where a step's random numbers are; see Draws. */
 export type StepAddress = Omit<Draws, 'rows'>;
@@ -47,7 +48,8 @@ export function trueCaptions(
   return {
     captionsOfRow: 1,
     async captions(rows, first, divisor, address) {
-      const batch = { ...captionBatch(split, rows), firstRow: first, divisor };
+      const { images, ...rest } = captionBatch(split, rows);
+      const batch = { ...rest, images: drawnViews(split, images, address, first), firstRow: first, divisor };
       const probability = sampledWords(address.step);
       const read = probability > 0 ? await coordinator.sampled(batch, address, probability) : batch;
       return { batch: read, title: 'training captions', numbers: rows, rewards: null };

@@ -12,6 +12,7 @@ import { tokeniser } from '../../evaluation/tokenise.js';
 import { decodingOf } from '../../model/decoding/decoding.js';
 import type { Coordinator } from '../parallel/coordinator.js';
 import type { CaptionSource } from './caption-source.js';
+import { drawnViews } from './image-views.js';
 import type { SplitReferences } from './references.js';
 
 export type SelfCriticalConfig = Config['train']['selfCritical'];
@@ -62,14 +63,15 @@ export function selfCriticalCaptions(
     async captions(rows, first, divisor, address) {
       const ofRows = Array.from(rows, (row) => images[row]!.image);
       const ofSamples = spread(ofRows, samples);
+      const seen = [...drawnViews(split, ofRows, address, first, samples)];
       const sampling = {
         ...fromTheModel,
         search: { ...wholeDistribution, temperature, ...address },
         captions: samples,
       };
       // One after the other, since both work in the memory of the same shards.
-      const sampled = await coordinator.captions(split.name, ofRows, sampling);
-      const likeliest = baseline === 'greedy' ? await coordinator.captions(split.name, ofRows, fromTheModel) : null;
+      const sampled = await coordinator.captions(split.name, seen, sampling);
+      const likeliest = baseline === 'greedy' ? await coordinator.captions(split.name, seen, fromTheModel) : null;
       const drawn = sampled.flat().map(({ words }) => words);
       const greedy = likeliest?.map(([caption]) => caption!.words);
       const rewards = drawn.map((caption, i) => reward(ofSamples[i]!, caption));
@@ -82,13 +84,13 @@ export function selfCriticalCaptions(
       const batch = batchOf(
         split,
         drawn,
-        ofSamples,
+        spread(seen, samples),
         Float32Array.from(rewards, (each, i) => each - baselines[i]!),
       );
       return {
         batch: { ...batch, firstRow: first, divisor },
         title: 'captions sampled of images',
-        numbers: batch.images,
+        numbers: Int32Array.from(ofSamples),
         rewards: { samples: sumOf(rewards), baselines: sumOf(baselines) },
       };
     },

@@ -1,4 +1,4 @@
-/** Masks, drawn words and frozen vectors of a run: the same bits however it is cut up and stopped. */
+/** Masks, drawn words, drawn views and frozen vectors of a run: the same bits however it is cut up and stopped. */
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,6 +31,7 @@ beforeAll(async () => {
   });
   writeFileSync(vectors, lines.join('\n'));
   everything = [
+    'data.views=2',
     'model.dropout={ words: 0.2, hidden: 0.3, image: 0.1 }',
     'train.labelSmoothing=0.1',
     'train.scheduledSampling={ from: 0.2, to: 0.8, epochs: 2 }',
@@ -47,7 +48,7 @@ afterAll(() => {
 
 const losses = (dir: string) => readMetrics(dir).flatMap((each) => (each.type === 'step' ? [each.loss as number] : []));
 
-describe('a run with dropout, smoothed labels, scheduled sampling and frozen word vectors', () => {
+describe('a run with further views, dropout, smoothed labels, scheduled sampling and frozen word vectors', () => {
   it.each(['reference', '{ name: cpu, blas: none }', '{ name: gpu, mode: webasm }'])(
     'has the bits of the run never stopped, on other workers too (%s)',
     async (engine) => {
@@ -64,7 +65,7 @@ describe('a run with dropout, smoothed labels, scheduled sampling and frozen wor
     300_000,
   );
 
-  it('draws the same masks and words however the minibatch is cut up', async () => {
+  it('draws the same masks, words and views however the minibatch is cut up', async () => {
     const expected = join(folder, 'one-shard');
     const sets = [...everything, 'engine=reference', 'train.epochs=1', 'train.workers=1'];
     await trainUntil(null, expected, { config: smallConfig(data, [...sets, 'train.shards=1']) });

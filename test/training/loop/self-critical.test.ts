@@ -60,7 +60,7 @@ describe('self-critical training', () => {
     ['within an epoch', { afterStep: 7 }],
     ['after a validation', { afterValidationOf: 1 }],
   ] as const)('goes on after a stop %s, with other workers, as if never stopped', async (_when, stop) => {
-    const sets = ['train.batchSize=6', 'train.epochs=2', 'train.accumulate=2'];
+    const sets = ['train.batchSize=6', 'train.epochs=2', 'train.accumulate=2', 'data.views=2'];
     const whole = join(folder, `whole-${Object.keys(stop)}`);
     await trainUntil(null, whole, { config: overriddenConfig(config, sets) });
     const dir = join(folder, `stopped-${Object.keys(stop)}`);

@@ -52,6 +52,7 @@ const others: Readonly<Record<string, unknown>> = {
   'data.grid': true,
   'data.gridPrecision': 'float32',
   'data.holdOut': 5,
+  'data.views': 1,
   'data.standardize': true,
   'model.cell': 'rnn',
   'model.layers': 2,

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { datasetOf } from '../../../src/data/memory-dataset.js';
+import { drawnViews } from '../../../src/training/loop/image-views.js';
+
+const images = 5;
+const { train } = datasetOf({
+  train: {
+    inputs: { features: { data: new Float32Array(4 * images * 2), rows: 4 * images, columns: 2 } },
+    captions: [{ image: 0, text: 'a' }],
+  },
+});
+const split = { ...train, views: 4 };
+const draw = (rows: readonly number[], step: number, first = 0, rowsOfImage = 1) => [
+  ...drawnViews(split, rows, { seed: 231, step }, first, rowsOfImage),
+];
+
+it('the views of captions are these, and of an image that has one view always that', () => {
+  expect(draw([0, 1, 2, 3, 4, 0, 1, 2], 1)).toEqual([5, 6, 2, 18, 9, 10, 11, 17]);
+  expect(draw([0, 1, 2, 3, 4, 0, 1, 2], 2)).toEqual([0, 16, 17, 13, 19, 0, 1, 12]);
+  expect([...drawnViews(train, [4, 0, 3], { seed: 231, step: 1 }, 0)]).toEqual([4, 0, 3]);
+});
+
+it('a part of a minibatch sees what it would see in the whole, and samples of an image see the same', () => {
+  const whole = draw([0, 1, 2, 3, 4, 0, 1, 2], 7);
+  expect([...draw([0, 1, 2], 7), ...draw([3, 4, 0, 1, 2], 7, 3)]).toEqual(whole);
+  expect(draw([0, 3, 1], 7, 0, 3)).toEqual([whole[0], whole[3], whole[6]]);
+});
+
+it('each view of an image comes as often as the others', () => {
+  const counts = [0, 0, 0, 0];
+  for (let step = 1; step <= 400; step++) {
+    for (const row of draw([0, 1, 2, 3, 4], step)) counts[Math.floor(row / images)]!++;
+  }
+  // Four standard deviations of a share of a quarter of 2000.
+  for (const count of counts) expect(Math.abs(count - 500)).toBeLessThan(78);
+});
