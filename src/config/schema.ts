@@ -19,8 +19,8 @@ const data = section({
   tokens: oneOf('word', 'char').default('word'),
   /** Validates on so many images of the training split, chosen by `train.seed`, in place of the validation split. */
   holdOut: integerOr(null, 1, 2 ** 31 - 1).default(null),
-  /** Further views of each training image, one of which, or the image itself, is drawn for a caption at each step. */
-  views: integer(0, 1000).default(0),
+  /** Further views of each training image, one of which, or the image itself, is drawn for a caption at each step; auto: all. */
+  views: integerOr('auto', 0, 1000).default(0),
   /** Whether features are shifted and scaled to mean 0 and standard deviation 1 over the training images. */
   standardize: flag.default(false),
   /** Whether to read the grids of image vectors beside the features. */

@@ -75,8 +75,8 @@ export interface DataConfig {
   readonly tokens: 'word' | 'char';
   /** Images of the training split that are validated on in place of the validation split, which is then not read; 0: none. */
   readonly holdOut: number | null;
-  /** Further views of each training image that are read. */
-  readonly views: number;
+  /** Further views of each training image that are read; auto: all that there are, if any. */
+  readonly views: number | 'auto';
   /** Whether grids are read beside the features. */
   readonly grid: boolean;
   /** What they are kept in: rounded once, when they are read, for every engine alike. */
@@ -118,10 +118,16 @@ export async function loadDataset(
     const [some, val] = validation ? [whole, validation] : holdOut(whole, config.holdOut!, seed, captionFile);
     const train = limit(some, config.trainLimit);
     const extractor = readExtractor(folder, config.features, images[0]!);
-    return { train, val, vocabulary, checksum: checksumOf(train, val, vocabulary), extractor, notes };
+    const viewNotes = train.views > 1 ? [viewsNote(train.views - 1)] : [];
+    const checksum = checksumOf(train, val, vocabulary);
+    return { train, val, vocabulary, checksum, extractor, notes: [...notes, ...viewNotes] };
   } finally {
     await reader.close();
   }
+}
+
+function viewsNote(views: number): string {
+  return `each training image in ${views} further view${views === 1 ? '' : 's'} too`;
 }
 
 export type Loading = (done: number, of: number) => void;

@@ -1,4 +1,5 @@
 /** What a model is given of the images of a split: their features, and their grids where the config wants them. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import type { Named, Precision } from '../tensor/matrix.js';
@@ -37,7 +38,7 @@ export async function describeImages(
 }
 
 /**
- * Adds the first `config.views` further views of the images.
+ * Adds the first `config.views` further views of the images, or all that there are.
  *
  * @throws UserError when a file of them is missing or damaged, has too few, or is of other images
  */
@@ -49,16 +50,18 @@ export async function withViews(
   { features, grid }: ImageTables,
 ): Promise<ImageTables> {
   if (config.views === 0) return { features, grid, views: null };
-  const path = (file: string) => join(folder, viewsFileName(file));
-  const further = await reader.describe(path(featureFileName(split, config.features)), featureTable);
+  const pathOf = (file: string) => join(folder, viewsFileName(file));
+  const path = pathOf(featureFileName(split, config.features));
+  if (config.views === 'auto' && !existsSync(path)) return { features, grid, views: null };
+  const further = await reader.describe(path, featureTable);
   const views = { features: viewsOf(features, further.features, config.views), grid: null };
   if (!grid) return { features, grid, views };
-  const ofGrid = await reader.describe(path(gridFileName(split)), gridTable);
+  const ofGrid = await reader.describe(pathOf(gridFileName(split)), gridTable);
   return { features, grid, views: { ...views, grid: viewsOf(grid, ofGrid.grid, config.views) } };
 }
 
 /** The first `count` views that a table has of the images of another. */
-function viewsOf(images: Hdf5Table, views: Hdf5Table, count: number): Hdf5Table {
+function viewsOf(images: Hdf5Table, views: Hdf5Table, count: DataConfig['views']): Hdf5Table {
   const found = views.rows / images.rows;
   if (!Number.isInteger(found) || rowShape(views) !== rowShape(images)) {
     throw new UserError(
@@ -66,6 +69,7 @@ function viewsOf(images: Hdf5Table, views: Hdf5Table, count: number): Hdf5Table 
         `${rowShape(images)}. Make both by one recap features --views.`,
     );
   }
+  if (count === 'auto') return views;
   if (count <= found) return { ...views, rows: count * images.rows };
   throw new UserError(
     `data.views: ${count}, but ${views.path} has ${found} of each image. Set at most ${found}, or make more by ` +

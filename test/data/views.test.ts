@@ -37,6 +37,15 @@ describe('further views in a folder', () => {
     expect(checksum).not.toBe(plain.checksum);
   });
 
+  it('are all read on auto, where there are some', async () => {
+    const grids = { 'train2014_grid.h5': gridTables(), 'val2014_grid.h5': gridTables() };
+    const load = async (changes: Changes) =>
+      loadDataset({ ...(await tinyDataset(changes)), grid: true, views: 'auto' }, 'float32');
+    const [some, none] = [await load(files), await load(grids)];
+    expect([some.train.views, some.notes]).toEqual([4, ['each training image in 3 further views too']]);
+    expect([none.train.views, none.notes]).toEqual([1, []]);
+  });
+
   it('are not read unless they are wanted', async () => {
     const config = await tinyDataset({ 'train2014_vgg16_fc7_views.h5': 'nothing' });
     expect((await loadDataset(config, 'float32')).train.views).toBe(1);

@@ -195,7 +195,11 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   }
   const sampledWords = sampledWordsOf(config.train.scheduledSampling, perEpoch);
   return {
-    config: { ...config, train: { ...config.train, shards } },
+    config: {
+      ...config,
+      data: { ...config.data, views: dataset.train.views - 1 },
+      train: { ...config.train, shards },
+    },
     dataset,
     model,
     modelNotes: wordVectors.notes,

@@ -2,8 +2,8 @@
 
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { configToYaml, parseRunConfig } from '../../config/load.js';
-import type { Config } from '../../config/schema.js';
+import { configOf, configToYaml, parseRunConfig } from '../../config/load.js';
+import type { Config, PartialConfig } from '../../config/schema.js';
 import type { Dataset } from '../../data/dataset.js';
 import { type EngineChoice, haveSameBits } from '../../engine/select.js';
 import { UserError } from '../../errors.js';
@@ -122,18 +122,24 @@ export async function resumeRun(
  */
 export async function startOrResumeRun(config: Config, dir: string, options: TrainOptions = {}): Promise<TrainOutcome> {
   if (!existsSync(join(dir, 'config.yaml'))) return startRun(config, dir, options);
-  return goOn(dir, (_folder, recorded) => withShardsOf(config, recorded), complete(options));
+  return goOn(dir, (_folder, recorded) => withResolved(config, recorded), complete(options));
 }
 
-/** The one `auto` that a run resolves for good. */
-function withShardsOf(config: Config, recorded: Checkpoint | null): Config {
-  if (config.train.shards !== 'auto' || !recorded) return config;
-  return { ...config, train: { ...config.train, shards: recorded.state.shards } };
+/** Each `auto` that a run resolves for good. */
+function withResolved(config: Config, recorded: Checkpoint | null): Config {
+  if (!recorded) return config;
+  const { config: before, shards } = recorded.state;
+  const { views } = configOf(before as PartialConfig).data;
+  return {
+    ...config,
+    data: { ...config.data, views: config.data.views === 'auto' ? views : config.data.views },
+    train: { ...config.train, shards: config.train.shards === 'auto' ? shards : config.train.shards },
+  };
 }
 
 async function goOn(
   dir: string,
-  configOf: (folder: RunFolder, checkpoint: Checkpoint | null) => Config,
+  configFrom: (folder: RunFolder, checkpoint: Checkpoint | null) => Config,
   options: CompleteOptions,
 ): Promise<TrainOutcome> {
   const { events } = options;
@@ -142,7 +148,7 @@ async function goOn(
   try {
     const passOver = (_path: string, why: string) => events.warning(`${why} It is passed over.`);
     const checkpoint = folder.newestCheckpoint(passOver);
-    const config = configOf(folder, checkpoint);
+    const config = configFrom(folder, checkpoint);
     const arithmetic = checkpoint && checkArithmetic(checkpoint);
     const changes = checkpoint ? checkChanges(checkpoint.state.config, config) : [];
     trainer = await createTrainer(config, {

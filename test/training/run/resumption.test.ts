@@ -475,13 +475,15 @@ describe('--resume auto', () => {
 
   it('takes from the config what may change and refuses the rest', async () => {
     const dir = join(folder, 'auto-changes');
-    await trainUntil({ afterStep: 2 }, dir, { config: smallConfig(data, ['train.shards=auto']) });
-    const other = smallConfig(data, ['model.hiddenDim=25', 'train.shards=auto']);
+    const resolvedLater = ['train.shards=auto', 'data.views=auto'];
+    await trainUntil({ afterStep: 2 }, dir, { config: smallConfig(data, resolvedLater) });
+    expect(readFileSync(join(dir, 'config.yaml'), 'utf8')).toContain('\n  views: 2\n');
+    const other = smallConfig(data, ['model.hiddenDim=25', ...resolvedLater]);
     await expect(startOrResumeRun(other, dir, watched().options)).rejects.toThrow(
       'This run cannot go on with another model.hiddenDim: 24 → 25.',
     );
     const { options, notes } = watched();
-    const outcome = await startOrResumeRun(smallConfig(data, ['train.epochs=1', 'train.shards=auto']), dir, options);
+    const outcome = await startOrResumeRun(smallConfig(data, ['train.epochs=1', ...resolvedLater]), dir, options);
     expect(outcome).toMatchObject({ step: 4, alreadyComplete: false });
     expect(notes).toEqual(['changed: train.epochs: 3 → 1']);
   });
