@@ -26,11 +26,13 @@ beforeAll(async () => {
   network = join(runs, 'network.onnx');
   copyFileSync(tiny, network);
   await writePhotos(data, 8, 8);
-  const options = ['--preset', 'efficientnet-lite', '--pooled', 'pooled', '--grid', 'cells'];
+  const options = ['--preset', 'efficientnet-lite', '--pooled', 'pooled', '--grid', 'cells', '--views', '2'];
   const { status, stdout, stderr } = recap(['features', '--data', data, '--model', network, ...options]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(stdout).toMatch(/^features {2}20 train, 9 val: 4 columns$/m);
-  const attention = ['data.grid=true', 'model.attention=additive', 'train.epochs=40'];
+  expect(stdout).toMatch(/^views {5}2 more of each training image$/m);
+  expect(stdout).toMatch(/ --set data\.dir=\S+ --set data\.views=2$/m);
+  const attention = ['data.grid=true', 'data.views=auto', 'model.attention=additive', 'train.epochs=40'];
   await startRun(smallConfig(data, attention), run, {});
   await startRun(smallConfig(data, ['train.epochs=1']), join(runs, 'plain'), {});
 }, 60_000);
@@ -189,6 +191,7 @@ it('recap features refuses what makes no sense', () => {
     [['--model', tiny, '--grid', 'a', '--grid', 'b'], '--grid is given more than once.'],
     [['--builtin', '--model', tiny], 'features needs either --model FILE or --builtin.'],
     [['--model', join(runs, 'none.onnx')], 'none.onnx: no such file.'],
+    [['--builtin', '--views', '0'], '--views: found 0, expected a whole number from 1 on.'],
     [['--model', tiny, '--mean', 'x', '--scale', '1'], '--mean: expected one number, or three for red, green and blue'],
   ] as const) {
     expect(refused(...words)).toMatchObject({ status: 2, stderr: expect.stringContaining(message) });
