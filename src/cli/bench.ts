@@ -231,7 +231,8 @@ function subjectOf(args: Arguments): Subject {
     args.batch === undefined ? args.set : [...args.set, `train.batchSize=${wholeNumber('--batch', args.batch)}`];
   if (args.config !== undefined) {
     const source = { synthetic: null, fullLength: lengths === 'full' };
-    return { config: resolveConfig(args.config, sets), source, lengths };
+    // A step is the same by any view.
+    return { config: resolveConfig(args.config, [...sets, 'data.views=0']), source, lengths };
   }
   const config = parseConfigText(`{ data: { builtin: shapes }, model: { cell: ${args.cell} } }`, '--shape coco', sets);
   const grid = config.model.attention === 'none' ? null : { positions: 49, columns: 352 };

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { CommandModule } from 'yargs';
 import { duration } from '../amounts.js';
 import { extractFeatures } from '../data/extract-features.js';
+import { mostViews } from '../data/further-views.js';
 import { UserError } from '../errors.js';
 import { describeNetwork, type Extractor, openBuiltIn, openNetwork } from '../features/extractor.js';
 import { type PresetName, presetNames } from '../features/presets.js';
@@ -79,7 +80,7 @@ export const featuresCommand: CommandModule<unknown, Arguments> = {
 async function features(words: Arguments): Promise<void> {
   const screen = new Screen({ quiet: words.quiet });
   const pca = words.pca === undefined ? null : wholeNumber('--pca', words.pca);
-  const views = words.views === undefined ? 0 : wholeNumber('--views', words.views);
+  const views = words.views === undefined ? 0 : wholeNumber('--views', words.views, mostViews);
   const extractor = await extractorWanted(words);
   try {
     const outcome = await extractFeatures(words.data, extractor, {

@@ -1,5 +1,6 @@
 /** Every config key with its default and its bounds, each written once; see load.ts for how a file becomes a Config. */
 import { z } from 'zod';
+import { mostViews } from '../data/further-views.js';
 import { attentionNames, conflictOf, imagePlaces } from '../model/captioner-options.js';
 import { builtInCells } from '../model/cells/built-in.js';
 import { flag, integer, integerOr, namedSection, namesOf, oneOf, path, probability, section } from './leaves.js';
@@ -20,7 +21,7 @@ const data = section({
   /** Validates on so many images of the training split, chosen by `train.seed`, in place of the validation split. */
   holdOut: integerOr(null, 1, 2 ** 31 - 1).default(null),
   /** Further views of each training image, one of which, or the image itself, is drawn for a caption at each step; auto: all. */
-  views: integerOr('auto', 0, 1000).default(0),
+  views: integerOr('auto', 0, mostViews).default(0),
   /** Whether features are shifted and scaled to mean 0 and standard deviation 1 over the training images. */
   standardize: flag.default(false),
   /** Whether to read the grids of image vectors beside the features. */

@@ -47,8 +47,8 @@ export interface CaptionSplit {
   readonly columns: number;
   /** What a model is given of an image, by name; `features` (images, D) and `grid` (images, L·C) for captioners. */
   readonly inputs: Named<FeatureTable>;
-  /** Rows of `inputs` for each image: the images themselves, then all of them from each further view. */
-  readonly views: number;
+  /** Rows of `inputs` for each image: the images themselves, then all of them from each further view; 1 if not given. */
+  readonly views?: number;
   /** (images) where each image was found; null without a urls file. */
   readonly urls: readonly string[] | null;
 }
@@ -118,7 +118,7 @@ export async function loadDataset(
     const [some, val] = validation ? [whole, validation] : holdOut(whole, config.holdOut!, seed, captionFile);
     const train = limit(some, config.trainLimit);
     const extractor = readExtractor(folder, config.features, images[0]!);
-    const viewNotes = train.views > 1 ? [viewsNote(train.views - 1)] : [];
+    const viewNotes = images[0]!.views ? [viewsNote(train.views! - 1)] : [];
     const checksum = checksumOf(train, val, vocabulary);
     return { train, val, vocabulary, checksum, extractor, notes: [...notes, ...viewNotes] };
   } finally {

@@ -2,7 +2,7 @@
  * The features of all images of a data set, as files in its folder. What is done so far is kept in a folder beside them,
  * so that a process that is killed loses seconds; the files appear whole, when all is done.
  */
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { writeComponents } from '../features/components-file.js';
@@ -10,7 +10,7 @@ import type { ComponentsDescription } from '../features/description.js';
 import type { Extractor, ImageRows } from '../features/extractor.js';
 import { fitComponents, project } from '../features/pca.js';
 import { photoFile } from '../features/photo-files.js';
-import { removeQuietly, syncFile, syncFolder, temporaryName, writeFileAtomically } from '../files/atomic-file.js';
+import { removeQuietly, syncFile, syncFolder, temporaryName } from '../files/atomic-file.js';
 import { acquireLock } from '../files/lock.js';
 import { isFolder, makeFolder } from '../files/make-folder.js';
 import type { FolderSplit } from './dataset.js';
@@ -190,8 +190,11 @@ async function writeTables(
     files.push(path);
   };
   try {
-    // It describes features that are about to be replaced.
+    // It describes features that are about to be replaced, of which these would be views no more.
     rmSync(join(folder, descriptionFileName), { force: true });
+    for (const file of [featureFileName('train', 'fc7'), featureFileName('train', 'fc7_pca'), gridFileName('train')]) {
+      removeQuietly(join(folder, viewsFileName(file)));
+    }
     const pca = count === null ? null : projectRows(folder, parts, columns, count, events);
     for (const part of parts) {
       const { split, count: n } = part;
@@ -238,15 +241,20 @@ function projectRows(
     );
   }
   events.writing?.(join(folder, componentsFileName));
-  const rowsOfPart = (part: Part) => {
-    const bytes = readFileSync(rowsFile(partial, part, 'features'));
-    return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-  };
-  const fitted = fitComponents(rowsOfPart(train), columns, count);
+  const blocksOf = (part: Part) => rowBlocks(rowsFile(partial, part, 'features'), part.count, columns);
+  const trainRows = new Float32Array(train.count * columns);
+  let filled = 0;
+  for (const block of blocksOf(train)) {
+    trainRows.set(block, filled);
+    filled += block.length;
+  }
+  const fitted = fitComponents(trainRows, columns, count);
   const [components, described] = writeComponents(join(folder, componentsFileName), fitted);
   for (const part of parts) {
-    const projected = project(rowsOfPart(part), columns, components);
-    writeFileAtomically(rowsFile(partial, part, 'projected'), new Uint8Array(projected.buffer));
+    const projected = new FeatureRows(rowsFile(partial, part, 'projected'), count);
+    projected.cutTo(0);
+    for (const block of blocksOf(part)) projected.append(project(block, columns, components));
+    projected.close();
   }
   return { ...described, path: componentsFileName };
 }

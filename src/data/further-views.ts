@@ -5,6 +5,9 @@
 import type { View } from '../features/views.js';
 import { generator, uniform } from './random.js';
 
+/** Of an image. */
+export const mostViews = 1000;
+
 const smallestScale = 0.8;
 
 /**

@@ -95,7 +95,7 @@ export class Hdf5Reader {
   async read(tables: Hdf5Table | readonly Hdf5Table[], targetType: ElementType): Promise<ElementArray> {
     const parts = [tables].flat();
     const elements = parts.map(({ rows, columns }) => rows * columns);
-    const target = allocate(parts.at(-1)!, elements.reduce((sum, each) => sum + each, 0) * elementBytes[targetType]);
+    const target = allocate(parts, targetType);
     let first = 0;
     for (const [i, table] of parts.entries()) {
       await this.readInto(target, first, table, targetType);
@@ -143,13 +143,25 @@ export class Hdf5Reader {
   }
 }
 
-function allocate(table: Hdf5Table, bytes: number): SharedArrayBuffer {
+/** Elements of an array of numbers, at most, in the oldest version of Node that recap runs on. */
+const mostElements = 2 ** 32;
+
+function allocate(parts: readonly Hdf5Table[], type: ElementType): SharedArrayBuffer {
+  const [first] = parts as [Hdf5Table];
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0);
+  const bytes = rows * first.columns * elementBytes[type];
+  const shape = shapeText([rows, ...first.description.shape.slice(1)]);
+  const remedy = parts.length > 1 ? ' Set data.views to less.' : '';
+  const what = `${first.path}: '${first.name}'${parts.length > 1 ? ' with its further views' : ''}, of shape ${shape},`;
   const tooLarge = () =>
     new UserError(
-      `${table.path}: '${table.name}' of shape ${shapeText(table.description.shape)} needs ` +
-        `${(bytes / 2 ** 30).toFixed(1)} GiB, more than this machine can give (${(usableMemory() / 2 ** 30).toFixed(1)} GiB).`,
+      `${what} needs ${(bytes / 2 ** 30).toFixed(1)} GiB, more than this machine can give ` +
+        `(${(usableMemory() / 2 ** 30).toFixed(1)} GiB).${remedy}`,
     );
   if (bytes > usableMemory()) throw tooLarge();
+  if (rows * first.columns > mostElements) {
+    throw new UserError(`${what} has more than the ${mostElements} numbers that can be kept in one place.${remedy}`);
+  }
   try {
     return new SharedArrayBuffer(bytes);
   } catch {

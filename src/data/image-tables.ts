@@ -6,6 +6,7 @@ import type { Named, Precision } from '../tensor/matrix.js';
 import type { DataConfig, FolderSplit } from './dataset.js';
 import type { FeatureTable } from './feature-table.js';
 import { featureFileName, gridFileName, viewsFileName } from './folder-files.js';
+import { mostViews } from './further-views.js';
 import type { Hdf5Reader, Hdf5Table } from './hdf5.js';
 
 /** Tables that are in their files, and not read yet. */
@@ -51,29 +52,41 @@ export async function withViews(
 ): Promise<ImageTables> {
   if (config.views === 0) return { features, grid, views: null };
   const pathOf = (file: string) => join(folder, viewsFileName(file));
-  const path = pathOf(featureFileName(split, config.features));
+  const [path, gridPath] = [pathOf(featureFileName(split, config.features)), pathOf(gridFileName(split))];
   if (config.views === 'auto' && !existsSync(path)) return { features, grid, views: null };
-  const further = await reader.describe(path, featureTable);
-  const views = { features: viewsOf(features, further.features, config.views), grid: null };
+  for (const each of grid ? [path, gridPath] : [path]) refuseMissing(each);
+  const { features: ofFeatures } = await reader.describe(path, featureTable);
+  const count = config.views === 'auto' ? Math.min(viewsIn(ofFeatures, features), mostViews) : config.views;
+  const views = { features: firstViews(ofFeatures, features, count), grid: null };
   if (!grid) return { features, grid, views };
-  const ofGrid = await reader.describe(pathOf(gridFileName(split)), gridTable);
-  return { features, grid, views: { ...views, grid: viewsOf(grid, ofGrid.grid, config.views) } };
+  const { grid: ofGrid } = await reader.describe(gridPath, gridTable);
+  return { features, grid, views: { ...views, grid: firstViews(ofGrid, grid, count) } };
 }
 
-/** The first `count` views that a table has of the images of another. */
-function viewsOf(images: Hdf5Table, views: Hdf5Table, count: DataConfig['views']): Hdf5Table {
+function refuseMissing(path: string): void {
+  if (existsSync(path)) return;
+  throw new UserError(
+    `${path}: no such file, which data.views asks for. Put it back, make it by recap features --views, or set ` +
+      'data.views=0 for a new run.',
+  );
+}
+
+/** How many views a table has of each of the images of another. */
+function viewsIn(views: Hdf5Table, images: Hdf5Table): number {
   const found = views.rows / images.rows;
-  if (!Number.isInteger(found) || rowShape(views) !== rowShape(images)) {
-    throw new UserError(
-      `${views.path}: ${views.rows} rows of ${rowShape(views)}, but ${images.path} has ${images.rows} of ` +
-        `${rowShape(images)}. Make both by one recap features --views.`,
-    );
-  }
-  if (count === 'auto') return views;
+  if (Number.isInteger(found) && rowShape(views) === rowShape(images)) return found;
+  throw new UserError(
+    `${views.path}: ${views.rows} rows of ${rowShape(views)}, but ${images.path} has ${images.rows} of ` +
+      `${rowShape(images)}. Make both by one recap features --views.`,
+  );
+}
+
+function firstViews(views: Hdf5Table, images: Hdf5Table, count: number): Hdf5Table {
+  const found = viewsIn(views, images);
   if (count <= found) return { ...views, rows: count * images.rows };
   throw new UserError(
-    `data.views: ${count}, but ${views.path} has ${found} of each image. Set at most ${found}, or make more by ` +
-      'recap features --views.',
+    `${views.path}: ${found} views of each image, where data.views asks for ${count}. Set at most ${found}, or make ` +
+      'more by recap features --views.',
   );
 }
 

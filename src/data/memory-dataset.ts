@@ -90,7 +90,6 @@ function splitOf(
     count: given.length,
     columns,
     inputs: Object.fromEntries(tables) as Named<FeatureTable>,
-    views: 1,
     urls: null,
   };
 }

@@ -57,7 +57,6 @@ function syntheticSplit(shape: SyntheticShape, seed: number): CaptionSplit {
       features: { data: features, rows: images, columns: D },
       ...(shape.grid ? { grid: gridTable(images, shape.grid, seed) } : {}),
     },
-    views: 1,
     urls: null,
   };
 }

@@ -191,7 +191,7 @@ it('recap features refuses what makes no sense', () => {
     [['--model', tiny, '--grid', 'a', '--grid', 'b'], '--grid is given more than once.'],
     [['--builtin', '--model', tiny], 'features needs either --model FILE or --builtin.'],
     [['--model', join(runs, 'none.onnx')], 'none.onnx: no such file.'],
-    [['--builtin', '--views', '0'], '--views: found 0, expected a whole number from 1 on.'],
+    [['--builtin', '--views', '0'], '--views: found 0, expected a whole number from 1 to 1000.'],
     [['--model', tiny, '--mean', 'x', '--scale', '1'], '--mean: expected one number, or three for red, green and blue'],
   ] as const) {
     expect(refused(...words)).toMatchObject({ status: 2, stderr: expect.stringContaining(message) });

@@ -5,8 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { loadDataset } from '../../src/data/dataset.js';
 import { extractFeatures } from '../../src/data/extract-features.js';
 import { furtherView } from '../../src/data/further-views.js';
+import { Hdf5Reader } from '../../src/data/hdf5.js';
+import { describeImages } from '../../src/data/image-tables.js';
 import { openBuiltIn } from '../../src/features/extractor.js';
 import { photoFile } from '../../src/features/photo-files.js';
+import { usableMemory } from '../../src/files/container-limits.js';
 import { writePhotos } from '../features/photos.js';
 import { type Changes, gridTables, temporaryFolder, tinyDataset } from './tiny-dataset.js';
 
@@ -46,6 +49,27 @@ describe('further views in a folder', () => {
     expect([none.train.views, none.notes]).toEqual([1, []]);
   });
 
+  it('are as many of grids as of features, also on auto', async () => {
+    const config = await tinyDataset({ ...files, 'train2014_grid_views.h5': numbers('grid', 0, 4, 3, 2) });
+    await expect(loadDataset({ ...config, grid: true, views: 'auto' }, 'float32')).rejects.toThrow(
+      /train2014_grid_views\.h5: 2 views of each image, where data\.views asks for 3\./,
+    );
+  });
+
+  it('are refused where they are more numbers than one array can have, or memory', async () => {
+    const { dir } = await tinyDataset(files);
+    const reader = new Hdf5Reader();
+    const { features } = await describeImages(reader, dir, { features: 'fc7', grid: false }, 'train');
+    const rows = 2 ** 31;
+    const why = 6 * rows > usableMemory() ? 'needs 12\\.0 GiB, more' : 'has more than the 4294967296 numbers';
+    await expect(reader.read([features, { ...features, rows }], 'float16')).rejects.toThrow(
+      new RegExp(
+        `'features' with its further views, of shape \\(2147483650, 3\\), ${why} .* Set data\\.views to less\\.$`,
+      ),
+    );
+    await reader.close();
+  });
+
   it('are not read unless they are wanted', async () => {
     const config = await tinyDataset({ 'train2014_vgg16_fc7_views.h5': 'nothing' });
     expect((await loadDataset(config, 'float32')).train.views).toBe(1);
@@ -56,7 +80,7 @@ describe('further views in a folder', () => {
       'more than there are',
       files,
       4,
-      /^data\.views: 4, but .*train2014_vgg16_fc7_views\.h5 has 3 of each image\. Set at most 3/,
+      /train2014_vgg16_fc7_views\.h5: 3 views of each image, where data\.views asks for 4\. Set at most 3/,
     ],
     [
       'of another number of images',
@@ -70,7 +94,12 @@ describe('further views in a folder', () => {
       2,
       /train2014_grid_views\.h5: 6 rows of 2 × 3, but .*train2014_grid\.h5 has 2 of 3 × 2\./,
     ],
-    ['that are not there', {}, 1, /train2014_vgg16_fc7_views\.h5: no such file\./],
+    [
+      'that are not there',
+      {},
+      1,
+      /train2014_vgg16_fc7_views\.h5: no such file, which data\.views asks for\. Put it back, make it by/,
+    ],
   ])('are refused: %s', async (_, changes, views, message) => {
     const grids = { 'train2014_grid.h5': gridTables(), 'val2014_grid.h5': gridTables() };
     const config = { ...(await tinyDataset({ ...grids, ...changes })), grid: true, views };
@@ -136,7 +165,13 @@ describe('recap features with further views', () => {
     const folder = temporaryFolder();
     await writePhotos(folder, 20, 20);
     await extractFeatures(folder, extractor, { views: 1 });
+    const names = ['train2014_vgg16_fc7_views.h5', 'train2014_grid_views.h5'];
+    const earlier = names.map((name) => readFileSync(join(folder, name)));
     await extractFeatures(folder, extractor);
+    expect((await loadViews(folder, 'auto')).train.views).toBe(1);
+    names.forEach((name, i) => {
+      writeFileSync(join(folder, name), earlier[i]!);
+    });
     await expect(loadViews(folder, 1)).rejects.toThrow(
       /features\.json: describes features without the further views in .*train2014_vgg16_fc7_views\.h5, which others made\./,
     );
@@ -149,7 +184,7 @@ describe('recap features with further views', () => {
 });
 
 /** With captions of a word for each of the photos. */
-async function loadViews(folder: string, views: number) {
+async function loadViews(folder: string, views: number | 'auto') {
   const counts = { train: 20, val: 9 };
   const tables = Object.entries(counts).map(([split, count]) => ({
     [`${split}_captions`]: { data: new Int32Array(3 * count).map((_, i) => [1, 4, 2][i % 3]!), shape: [count, 3] },

@@ -83,13 +83,7 @@ const warmUpSteps = 3;
 export async function benchmark(config: Config, options: BenchmarkOptions): Promise<BenchmarkResult> {
   const { config: plain, switchedOff } = withTrueCaptions(config);
   const trainer = await createTrainer(
-    {
-      ...plain,
-      // A step is the same by any view.
-      data: { ...plain.data, views: 0 },
-      train: { ...plain.train, workers: options.workers },
-      report: { ...plain.report, tensorboard: true },
-    },
+    { ...plain, train: { ...plain.train, workers: options.workers }, report: { ...plain.report, tensorboard: true } },
     options,
   );
   let watching: Watching | null = null;

@@ -57,12 +57,7 @@ export async function* gradientCheck(
   const { captions: size = 2, elements: compared = 10, family, load, onFault, preparing } = options;
   const { config: plain, switchedOff } = withTrueCaptions(config);
   const trainer = await createTrainer(
-    {
-      ...plain,
-      data: { ...plain.data, views: 0 },
-      engine: { name: 'reference' },
-      train: { ...plain.train, batchSize: size },
-    },
+    { ...plain, engine: { name: 'reference' }, train: { ...plain.train, batchSize: size } },
     { onFault, preparing, family, load },
   );
   const { coordinator, dataset } = trainer;

@@ -13,7 +13,7 @@ import type { StepAddress } from './caption-source.js';
  * @returns the row of the split's inputs for each: the image itself or one of its further views, each as likely
  */
 export function drawnViews(
-  { inputs, views }: CaptionSplit,
+  { inputs, views = 1 }: CaptionSplit,
   images: ArrayLike<number>,
   address: StepAddress,
   firstRow: number,

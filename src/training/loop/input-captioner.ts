@@ -185,5 +185,5 @@ export function checkInput(
 
 function withoutCaptions(inputs: Named<FeatureTable>, columns: number): CaptionSplit {
   const none = () => new Int32Array(new SharedArrayBuffer(0));
-  return { name: 'val', captions: none(), imageIdxs: none(), count: 0, columns, inputs, views: 1, urls: null };
+  return { name: 'val', captions: none(), imageIdxs: none(), count: 0, columns, inputs, urls: null };
 }

@@ -107,6 +107,12 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   const dataset = await load(precision);
   await ranks?.loaded(dataset.checksum, config.data.dir);
   if (dataset.train.count === 0) throw new UserError('The training split has no captions.');
+  const { views } = config.data;
+  if (views !== 'auto' && views !== viewsOf(dataset)) {
+    throw new UserError(
+      `data.views: ${views}, but the data brings ${viewsOf(dataset)} further views of an image. Set data.views=auto.`,
+    );
+  }
   if (checkpoint && checkpoint.state.dataChecksum !== dataset.checksum) {
     throw new UserError(
       `The data is not what this run was trained on (checksum ${dataset.checksum}, expected ` +
@@ -197,7 +203,7 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   return {
     config: {
       ...config,
-      data: { ...config.data, views: dataset.train.views - 1 },
+      data: { ...config.data, views: viewsOf(dataset) },
       train: { ...config.train, shards },
     },
     dataset,
@@ -228,6 +234,11 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     trainingReferences,
     referencesChecksums,
   };
+}
+
+/** Further views of each image. */
+function viewsOf({ train }: Dataset): number {
+  return (train.views ?? 1) - 1;
 }
 
 /** Workers of each process. */

@@ -148,8 +148,8 @@ async function goOn(
   try {
     const passOver = (_path: string, why: string) => events.warning(`${why} It is passed over.`);
     const checkpoint = folder.newestCheckpoint(passOver);
-    const config = configFrom(folder, checkpoint);
     const arithmetic = checkpoint && checkArithmetic(checkpoint);
+    const config = configFrom(folder, checkpoint);
     const changes = checkpoint ? checkChanges(checkpoint.state.config, config) : [];
     trainer = await createTrainer(config, {
       ...trainerOptions(options),

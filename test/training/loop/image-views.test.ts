@@ -1,14 +1,17 @@
 import { expect, it } from 'vitest';
+import { configOf } from '../../../src/config/load.js';
 import { datasetOf } from '../../../src/data/memory-dataset.js';
 import { drawnViews } from '../../../src/training/loop/image-views.js';
+import { createTrainer } from '../../../src/training/loop/trainer.js';
 
 const images = 5;
-const { train } = datasetOf({
+const dataset = datasetOf({
   train: {
     inputs: { features: { data: new Float32Array(4 * images * 2), rows: 4 * images, columns: 2 } },
     captions: [{ image: 0, text: 'a' }],
   },
 });
+const { train } = dataset;
 const split = { ...train, views: 4 };
 const draw = (rows: readonly number[], step: number, first = 0, rowsOfImage = 1) => [
   ...drawnViews(split, rows, { seed: 231, step }, first, rowsOfImage),
@@ -33,4 +36,11 @@ it('each view of an image comes as often as the others', () => {
   }
   // Four standard deviations of a share of a quarter of 2000.
   for (const count of counts) expect(Math.abs(count - 500)).toBeLessThan(78);
+});
+
+it('views that the data does not bring are not passed over', async () => {
+  const config = configOf({ data: { views: 2 }, train: { workers: 1 } });
+  await expect(createTrainer(config, { load: () => dataset })).rejects.toThrow(
+    'data.views: 2, but the data brings 0 further views of an image. Set data.views=auto.',
+  );
 });

@@ -405,6 +405,7 @@ describe('a run that goes on', () => {
     const say = (arithmetic: number, version: string) => (header: string) =>
       header
         .replace(/\\"arithmeticVersion\\":\d+/, String.raw`\"arithmeticVersion\":${arithmetic}`)
+        .replace(/\\"data\\":\{/, String.raw`\"data\":{${version === '9.9.9' ? String.raw`\"newKey\":1,` : ''}`)
         .replace(/\\"recapVersion\\":\\"[^"]*"/, String.raw`\"recapVersion\":\"${version}\"`);
     forge(path, say(arithmeticVersion + 1, '9.9.9'));
     const refused = resumeRun(dir, [], watched().options);
@@ -413,7 +414,10 @@ describe('a run that goes on', () => {
       `${path} was written by recap 9.9.9 with arithmetic version ${arithmeticVersion + 1}; this is recap ${version} ` +
         `with arithmetic version ${arithmeticVersion}. Go on with the version that wrote it, or a newer one.`,
     );
-    forge(path, say(arithmeticVersion - 1, '0.0.1'));
+    await expect(startOrResumeRun(config, dir, watched().options)).rejects.toThrow(
+      `${path} was written by recap 9.9.9`,
+    );
+    forge(path, (header) => say(arithmeticVersion - 1, '0.0.1')(header).replace(String.raw`\"newKey\":1,`, ''));
     const { options, warnings } = watched();
     await resumeRun(dir, [], options);
     expect(warnings).toEqual([
