@@ -1,27 +1,25 @@
 /** Time steps of attention on tensors in the shared memory. */
 import type { AttentionGradients, AttentionMemory, AttentionStep } from '../../tensor/ops.js';
-import type { StepPlan } from '../../tensor/step-plan.js';
-import type { Arena, Tensor } from './arena.js';
-import type { Kernels } from './kernels.js';
+import type { Tensor } from './arena.js';
+import type { RunContext } from './run-context.js';
+import type { RunTensors } from './run-tensors.js';
 
 export class CpuAttention {
   /** Exponentials of twice the projection, by its offset: each is taken once a run. */
   private readonly exponentials = new Map<number, number>();
 
   constructor(
-    private readonly arena: Arena,
-    private readonly kernels: Kernels,
-    private readonly plan: StepPlan,
-    /** A tensor that products may read. */
-    private readonly allocate: (rows: number, columns: number) => Tensor,
+    private readonly context: RunContext,
+    private readonly tensors: RunTensors,
   ) {}
 
   attend(memory: AttentionMemory<Tensor>, query: Tensor, gate: Tensor, t: number): AttentionStep<Tensor> {
+    const { arena, kernels, plan } = this.context;
     const { positions: L, grid, projected, scorer } = memory;
-    const weights = this.arena.laneRows('weights', this.plan, t, L);
-    const context = this.arena.laneRows('context', this.plan, t, grid.columns);
-    const scratch = this.arena.tensor(1, projected.columns);
-    this.kernels.attend(
+    const weights = arena.laneRows('weights', plan, t, L);
+    const context = arena.laneRows('context', plan, t, grid.columns);
+    const scratch = arena.tensor(1, projected.columns);
+    kernels.attend(
       projected.offset,
       this.exponentialsOf(projected),
       grid.offset,
@@ -36,7 +34,7 @@ export class CpuAttention {
       grid.columns,
       scratch.offset,
     );
-    this.arena.release(scratch);
+    arena.release(scratch);
     return { query, gate, context, weights };
   }
 
@@ -48,15 +46,16 @@ export class CpuAttention {
     dprojectedNext: Tensor | null,
     t: number,
   ): AttentionGradients<Tensor> {
+    const { arena, kernels, plan } = this.context;
     const { rows, columns: A } = query;
-    const dquery = this.arena.laneRows('dquery', this.plan, t, A);
-    const dgate = this.arena.laneRows('dgate', this.plan, t, 1);
-    const dscorer = this.arena.laneRows('dscorer', this.plan, t, A);
+    const dquery = arena.laneRows('dquery', plan, t, A);
+    const dgate = arena.laneRows('dgate', plan, t, 1);
+    const dscorer = arena.laneRows('dscorer', plan, t, A);
     // The rows of the next time step stay where they are, and those of captions that end here come behind them.
-    const { offset, block } = dprojectedNext ?? this.allocate(this.plan.rows * L, A);
+    const { offset, block } = dprojectedNext ?? this.tensors.allocate(plan.rows * L, A);
     const dprojected = { ...dquery, offset, block, rows: rows * L, step: -1, lane: null };
-    const scratch = this.arena.tensor(1, 2 * (A + 3) + L);
-    this.kernels.attendBackward(
+    const scratch = arena.tensor(1, 2 * (A + 3) + L);
+    kernels.attendBackward(
       projected.offset,
       this.exponentialsOf(projected),
       grid.offset,
@@ -78,36 +77,35 @@ export class CpuAttention {
       grid.columns,
       scratch.offset,
     );
-    this.arena.release(scratch);
+    arena.release(scratch);
     return { dquery, dgate, dscorer, dprojected };
   }
 
-  /**
-   * @param captionWeights byte offset of the plan's weights, 0 where it has none
-   * @returns the loss and its gradient by the weights (M,L)
-   */
-  coverageLoss(weights: Tensor, captionWeights: number, factor: number): { loss: number; dweights: Tensor } {
-    const { live, offset, steps } = this.plan;
+  /** @returns the loss and its gradient by the weights (M,L) */
+  coverageLoss(weights: Tensor, factor: number): { loss: number; dweights: Tensor } {
+    const { arena, kernels, plan, weights: captionWeights } = this.context;
+    const { live, offset, steps } = plan;
     const L = weights.columns;
     const rows = live[0]!;
-    const sums = this.arena.tensor(rows, L);
-    this.kernels.zero(sums.offset, rows * L * 4);
+    const sums = arena.tensor(rows, L);
+    kernels.zero(sums.offset, rows * L * 4);
     for (let t = 0; t < steps; t++) {
-      this.kernels.addTo(sums.offset, weights.offset + offset[t]! * L * 4, live[t]! * L);
+      kernels.addTo(sums.offset, weights.offset + offset[t]! * L * 4, live[t]! * L);
     }
-    const loss = this.kernels.coverageLoss(sums.offset, captionWeights, factor, rows, L);
-    const dweights = this.arena.tensor(weights.rows, L);
+    const loss = kernels.coverageLoss(sums.offset, captionWeights, factor, rows, L);
+    const dweights = arena.tensor(weights.rows, L);
     for (let t = 0; t < steps; t++) {
-      this.kernels.copy(sums.offset, dweights.offset + offset[t]! * L * 4, live[t]! * L * 4);
+      kernels.copy(sums.offset, dweights.offset + offset[t]! * L * 4, live[t]! * L * 4);
     }
     return { loss, dweights };
   }
 
   private exponentialsOf({ offset, rows, columns }: Tensor): number {
+    const { arena, kernels } = this.context;
     let at = this.exponentials.get(offset);
     if (at === undefined) {
-      at = this.arena.tensor(rows, columns).offset;
-      this.kernels.expTwice(offset, at, rows * columns);
+      at = arena.tensor(rows, columns).offset;
+      kernels.expTwice(offset, at, rows * columns);
       this.exponentials.set(offset, at);
     }
     return at;

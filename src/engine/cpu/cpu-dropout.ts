@@ -1,24 +1,18 @@
 /** Masks of dropout on tensors in the shared memory. */
 import { type Draws, keyOf, thresholdOf } from '../../tensor/draws.js';
 import { type DropoutMask, keptScale, type MaskRows, rowAddresses } from '../../tensor/dropout-mask.js';
-import type { StepPlan } from '../../tensor/step-plan.js';
 import type { Tensor } from './arena.js';
-import type { Kernels } from './kernels.js';
+import type { RunContext } from './run-context.js';
 
 export class CpuDropout {
   /** Byte offsets of where the rows of masks stand in the minibatch, placed once a run. */
   private readonly addresses = new Map<MaskRows, { readonly rows: number; readonly positions: number }>();
 
-  constructor(
-    private readonly kernels: Kernels,
-    private readonly plan: StepPlan,
-    private readonly draws: Draws | undefined,
-    private readonly placeIntegers: (values: Int32Array) => number,
-  ) {}
+  constructor(private readonly context: RunContext) {}
 
   /** Fills `out` with the mask. */
   mask({ place, probability, of, columns }: DropoutMask, out: Tensor): Tensor {
-    const { draws, kernels } = this;
+    const { draws, kernels } = this.context;
     if (!draws) throw new Error(`a run without random numbers asks for the mask of ${place}`);
     const { rows, positions } = this.addressesOf(of, draws);
     const [key0, key1] = keyOf(draws, place);
@@ -31,8 +25,9 @@ export class CpuDropout {
   private addressesOf(of: MaskRows, draws: Draws): { readonly rows: number; readonly positions: number } {
     let placed = this.addresses.get(of);
     if (!placed) {
-      const { rows, positions } = rowAddresses(this.plan, draws, of);
-      placed = { rows: this.placeIntegers(rows), positions: this.placeIntegers(positions) };
+      const { plan, placeIntegers } = this.context;
+      const { rows, positions } = rowAddresses(plan, draws, of);
+      placed = { rows: placeIntegers(rows), positions: placeIntegers(positions) };
       this.addresses.set(of, placed);
     }
     return placed;
