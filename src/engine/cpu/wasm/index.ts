@@ -1,4 +1,7 @@
-export { attend, attendBackward, coverageLoss, expTwice } from './attention';
+export { attend } from './attention';
+export { attendBackward } from './attention-backward';
+export { coverageLoss } from './coverage';
+export { expTwice } from './tanh-of-sums';
 export { adam, addSlots, largestMagnitude, momentum, moveAverage, rootOfSquares, saveState, sumOfSquares } from './optimiser';
 export { lstmCell, lstmCellBackward, rnnCell, rnnCellBackward } from './cells';
 export { sgemm, sgemmPacked } from './matmul';
