@@ -1,4 +1,4 @@
-/** Additive attention, a time step backward; shapes in kernels.ts, r in tanh-of-sums.ts. */
+/** Additive attention, a time step backward; shapes in kernel-functions.ts, r in tanh-of-sums.ts. */
 import { gateOf } from './attention';
 import { complement, expTwice, isLarge } from './tanh-of-sums';
 import { loadFirst, madd, nmadd, storeFirst, sumOfLanes } from './vector';

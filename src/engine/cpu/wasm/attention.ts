@@ -1,4 +1,4 @@
-/** Additive attention, a time step forward; shapes in kernels.ts, r in tanh-of-sums.ts. */
+/** Additive attention, a time step forward; shapes in kernel-functions.ts, r in tanh-of-sums.ts. */
 import { complement, expTwice, isLarge } from './tanh-of-sums';
 import { exp, sigmoid } from './transcendental';
 import { loadFirst, madd, storeFirst, sumOfLanes } from './vector';

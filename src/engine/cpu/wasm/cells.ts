@@ -1,6 +1,6 @@
 /**
- * Fused time steps of the RNN and the LSTM; shapes in kernels.ts. A row is worked on in vectors of four lanes, and the
- * last lanes, if fewer, by the same code with their number. Generated code does the same, operation by operation
+ * Fused time steps of the RNN and the LSTM; shapes in kernel-functions.ts. A row is worked on in vectors of four lanes,
+ * and the last lanes, if fewer, by the same code with their number. Generated code does the same, operation by operation
  * (suppliers/native/lanes/cell-programs.ts).
  */
 import { sigmoid, tanh } from './transcendental';

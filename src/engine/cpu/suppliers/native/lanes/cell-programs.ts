@@ -1,4 +1,4 @@
-/** Time steps of the LSTM and the RNN as lane programs: step by step what wasm/cells.ts does; shapes in kernels.ts. */
+/** Time steps of the LSTM and the RNN as lane programs: step by step what wasm/cells.ts does; shapes in kernel-functions.ts. */
 import { LaneProgram, type RowOperand, type RowProgram, type Value } from './lane-program.js';
 import { sigmoid, tanh } from './transcendental.js';
 
