@@ -1,9 +1,9 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { describe, expect, it } from 'vitest';
 import { generator } from '../../../../../src/data/random.js';
-import type { Condition } from '../../../../../src/engine/cpu/suppliers/native/x64/assembler.js';
 import { Label } from '../../../../../src/engine/cpu/suppliers/native/x64/code.js';
 import type { Masking } from '../../../../../src/engine/cpu/suppliers/native/x64/encoding.js';
+import type { Condition } from '../../../../../src/engine/cpu/suppliers/native/x64/general-assembler.js';
 import { LaneAssembler } from '../../../../../src/engine/cpu/suppliers/native/x64/lane-assembler.js';
 import {
   at,
