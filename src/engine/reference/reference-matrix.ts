@@ -17,3 +17,8 @@ export function matrix(
 export function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
 }
+
+/** Element by element. */
+export function each(a: ReferenceMatrix, map: (value: number, index: number) => number): ReferenceMatrix {
+  return matrix(a.rows, a.columns, a.data.map(map));
+}

@@ -14,7 +14,9 @@ import type {
 } from '../../tensor/ops.js';
 import type { StepPlan } from '../../tensor/step-plan.js';
 import { attend, attendBackward, coverageLoss } from './reference-attention.js';
-import { matrix, type ReferenceMatrix, sigmoid } from './reference-matrix.js';
+import { lstmCell, lstmCellBackward, rnnCell, rnnCellBackward } from './reference-cells.js';
+import { each, matrix, type ReferenceMatrix, sigmoid } from './reference-matrix.js';
+import { logSumExp, softmaxLoss } from './reference-softmax.js';
 
 type M = ReferenceMatrix;
 
@@ -179,62 +181,19 @@ export class ReferenceOps implements Ops<M> {
   }
 
   rnnCell(x: M, recurrent: M): M {
-    return this.tanh(this.add(x, recurrent));
+    return rnnCell(x, recurrent);
   }
 
   rnnCellBackward(h: M, dh: M, dhNext: M | null): M {
-    const total = addFirstRows(dh, dhNext);
-    return each(h, (value, i) => (1 - value * value) * total.data[i]!);
+    return rnnCellBackward(h, dh, dhNext);
   }
 
   lstmCell(x: M, recurrent: M, prevC: M): { h: M; c: M; gates: M } {
-    const H = prevC.columns;
-    const gates = this.add(x, recurrent);
-    const h = matrix(gates.rows, H);
-    const c = matrix(gates.rows, H);
-    for (let r = 0; r < gates.rows; r++) {
-      const at = r * 4 * H;
-      for (let j = 0; j < H; j++) {
-        const i = sigmoid(gates.data[at + j]!);
-        const f = sigmoid(gates.data[at + H + j]!);
-        const o = sigmoid(gates.data[at + 2 * H + j]!);
-        const g = Math.tanh(gates.data[at + 3 * H + j]!);
-        const nextC = f * prevC.data[r * H + j]! + i * g;
-        gates.data[at + j] = i;
-        gates.data[at + H + j] = f;
-        gates.data[at + 2 * H + j] = o;
-        gates.data[at + 3 * H + j] = g;
-        c.data[r * H + j] = nextC;
-        h.data[r * H + j] = o * Math.tanh(nextC);
-      }
-    }
-    return { h, c, gates };
+    return lstmCell(x, recurrent, prevC);
   }
 
   lstmCellBackward(gates: M, prevC: M, c: M, dh: M, dhNext: M | null, dcNext: M | null): { da: M; dc: M } {
-    const H = c.columns;
-    const dhTotal = addFirstRows(dh, dhNext);
-    const dcAbove = addFirstRows(matrix(c.rows, H), dcNext);
-    const da = matrix(c.rows, 4 * H);
-    const dc = matrix(c.rows, H);
-    for (let r = 0; r < c.rows; r++) {
-      const at = r * 4 * H;
-      for (let j = 0; j < H; j++) {
-        const i = gates.data[at + j]!;
-        const f = gates.data[at + H + j]!;
-        const o = gates.data[at + 2 * H + j]!;
-        const g = gates.data[at + 3 * H + j]!;
-        const tanhC = Math.tanh(c.data[r * H + j]!);
-        const dhj = dhTotal.data[r * H + j]!;
-        const dcj = dcAbove.data[r * H + j]! + dhj * o * (1 - tanhC * tanhC);
-        da.data[at + j] = dcj * g * i * (1 - i);
-        da.data[at + H + j] = dcj * prevC.data[r * H + j]! * f * (1 - f);
-        da.data[at + 2 * H + j] = dhj * tanhC * o * (1 - o);
-        da.data[at + 3 * H + j] = dcj * i * (1 - g * g);
-        dc.data[r * H + j] = dcj * f;
-      }
-    }
-    return { da, dc };
+    return lstmCellBackward(gates, prevC, c, dh, dhNext, dcNext);
   }
 
   splitRows(a: M, parts: number): M {
@@ -265,25 +224,7 @@ export class ReferenceOps implements Ops<M> {
   }
 
   softmaxLoss(scores: M, labelSmoothing = 0): { loss: M; dscores: M } {
-    const dscores = matrix(scores.rows, scores.columns);
-    const loss = matrix(1, 1);
-    const V = scores.columns;
-    this.plan.targets.forEach((target, row) => {
-      if (target < 0) return;
-      const weight = this.plan.weights?.[row] ?? 1;
-      const rowScores = scores.data.subarray(row * V, (row + 1) * V);
-      const largest = rowScores.reduce((a, b) => Math.max(a, b), -Infinity);
-      const sum = rowScores.reduce((total, score) => total + Math.exp(score - largest), 0);
-      const onTarget = 1 - labelSmoothing;
-      const onEach = labelSmoothing / V;
-      const below = labelSmoothing > 0 ? rowScores.reduce((total, score) => total + (score - largest), 0) : 0;
-      loss.data[0]! += weight * (Math.log(sum) - onTarget * (rowScores[target]! - largest) - onEach * below);
-      for (let j = 0; j < V; j++) {
-        dscores.data[row * V + j] = (weight * Math.exp(rowScores[j]! - largest)) / sum - weight * onEach;
-      }
-      dscores.data[row * V + target]! -= weight * onTarget;
-    });
-    return { loss, dscores };
+    return softmaxLoss(this.plan, scores, labelSmoothing);
   }
 
   softmaxLossOnly(scores: M): M {
@@ -291,26 +232,6 @@ export class ReferenceOps implements Ops<M> {
   }
 
   logSumExp(a: M): M {
-    const out = matrix(a.rows, 1);
-    for (let r = 0; r < a.rows; r++) {
-      const row = a.data.subarray(r * a.columns, (r + 1) * a.columns);
-      const largest = row.reduce((most, score) => Math.max(most, score), Number.NEGATIVE_INFINITY);
-      out.data[r] = largest + Math.log(row.reduce((sum, score) => sum + Math.exp(score - largest), 0));
-    }
-    return out;
+    return logSumExp(a);
   }
-}
-
-/** Element by element. */
-function each(a: M, map: (value: number, index: number) => number): M {
-  return matrix(a.rows, a.columns, a.data.map(map));
-}
-
-/** a plus b, where b has only the first rows of a, or none. */
-function addFirstRows(a: M, b: M | null): M {
-  const out = matrix(a.rows, a.columns, a.data.slice());
-  b?.data.forEach((value, i) => {
-    out.data[i]! += value;
-  });
-  return out;
 }
