@@ -14,7 +14,7 @@ export type State<T> = Named<T>;
 export interface CellGradients<T> {
   /** Of the step's rows of the input product (live(t),G). */
   readonly dx: T;
-  /** Of the state before (live(t),H each). That of h is a tensor of its own, which the layer may add to. */
+  /** Of the state before (live(t),H each). */
   readonly dprev: State<T>;
   /** Gradients of the cell's own parameters, the same ones in the same order at each step. */
   readonly products: readonly ProductGradient<T>[];

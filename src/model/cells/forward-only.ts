@@ -34,11 +34,9 @@ export function differentiate({ forward, ...cell }: ForwardCell): Cell {
             else if (name !== 'h') above.push([after[name]!, ops.zeros(rows, columns)]);
           }
           tape.backward(above);
-          const dprev = mapValues(before, ({ gradient }) => gradient ?? ops.zeros(rows, columns));
           return {
             dx: xNode.gradient ?? ops.zeros(rows, x.columns),
-            // A gradient that the tape hands on as it is may be that of other values too.
-            dprev: { ...dprev, h: ops.scale(dprev.h!, 1) },
+            dprev: mapValues(before, ({ gradient }) => gradient ?? ops.zeros(rows, columns)),
             products: tape.products,
             rows: tape.rows,
           };

@@ -24,7 +24,7 @@ export interface AttentionBackward<T> {
    * From the last time step to the first.
    *
    * @param dx gradient of what `look` gave (live(t),G)
-   * @returns gradient of h (live(t),H)
+   * @returns gradient of h (live(t),H), a tensor of its own, which may be added to
    */
   step(t: number, dx: T): T;
   /** Gives the sink the gradients of the parameters, after the first time step. */

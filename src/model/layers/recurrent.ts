@@ -82,7 +82,8 @@ export function recurrentLayer<T extends Shape>(
       for (let t = plan.steps - 1; t >= 0; t--) {
         gradients[t] = steps[t]!.backward(ops.stepRows(dy, t), dnext);
         const { dx, dprev } = gradients[t]!;
-        dnext = attended ? { ...dprev, h: ops.accumulate(dprev.h!, attended.step(t, dx)) } : dprev;
+        // What the cell gives may be the gradient of other values too; what attention gives is its alone.
+        dnext = attended ? { ...dprev, h: ops.accumulate(attended.step(t, dx), dprev.h!) } : dprev;
       }
       attended?.finish();
       addParameterGradients(ops, sink, gradients, suffix);
