@@ -1,6 +1,6 @@
 /** All captions that scores are made of, tokenised by threads and numbered one behind the other. */
 import type { ScoringThreads } from './scoring-threads.js';
-import type { CaptionTokens } from './tokenise.js';
+import { type CaptionTokens, isTokenised } from './tokenise.js';
 import { joinTokenised } from './tokenise-captions.js';
 import type { WordIdCaptions } from './word-ids.js';
 
@@ -24,30 +24,34 @@ export interface NumberedCaptions {
   /** (images + 1) the first caption of each image whose captions document frequencies are counted from. */
   readonly firstDocument: Int32Array;
   readonly firstTraining: number;
+  /** Whether all but those of the training set were tokens already, and were taken as they are. */
+  readonly alreadyTokenised: boolean;
 }
 
-/** How captions become tokens, null where they are tokens already. */
-export interface GivenTokens {
-  /** Of all but those of the training set, which may be from another place. */
-  readonly compared: CaptionTokens | null;
-  readonly training: CaptionTokens | null;
-}
-
+/** @param tokens how captions become tokens, where they are not tokens already */
 export async function numberedCaptions(
   given: GivenCaptions,
-  tokens: GivenTokens,
+  tokens: CaptionTokens,
   threads: ScoringThreads,
 ): Promise<NumberedCaptions> {
-  const tokenised = (texts: readonly string[], by: CaptionTokens | null) =>
-    threads.run('tokeniseCaptions', texts.length, (from, to) => ({ texts: texts.slice(from, to), tokens: by }));
+  const areTokens = (texts: readonly string[]) => tokens === 'ptb' && isTokenised(texts);
+  const tokenised = (texts: readonly string[], already: boolean) =>
+    threads.run('tokeniseCaptions', texts.length, (from, to) => ({
+      texts: texts.slice(from, to),
+      tokens: already ? null : tokens,
+    }));
+  const compared = comparedTexts(given);
+  const alreadyTokenised = areTokens(compared);
   const parts = await Promise.all([
-    tokenised(comparedTexts(given), tokens.compared),
-    tokenised(given.training, tokens.training),
+    tokenised(compared, alreadyTokenised),
+    // The training set may be from another place.
+    tokenised(given.training, areTokens(given.training)),
   ]);
   const { vocabularySize, ...captions } = joinTokenised(parts.flat());
   const firstReference = firstOfEach(given.references, given.candidates.length);
   const firstDocument = firstOfEach(given.documents, firstReference.at(-1)!);
-  return { captions, vocabularySize, firstReference, firstDocument, firstTraining: firstDocument.at(-1)! };
+  const firstTraining = firstDocument.at(-1)!;
+  return { captions, vocabularySize, firstReference, firstDocument, firstTraining, alreadyTokenised };
 }
 
 function comparedTexts({ candidates, references, documents }: GivenCaptions): string[] {

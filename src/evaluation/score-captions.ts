@@ -2,20 +2,13 @@
 import { bleu } from './bleu.js';
 import { type BootstrapOptions, bootstrapIntervals, type Interval } from './bootstrap.js';
 import type { CaptionMatch } from './caption-scorer.js';
-import {
-  type CandidateSet,
-  type CaptionedImage,
-  checkReferences,
-  type ImageId,
-  pairCaptions,
-  type ReferenceSet,
-} from './caption-sets.js';
+import { type CandidateSet, checkReferences, type ImageId, pairCaptions, type ReferenceSet } from './caption-sets.js';
 import { documentFrequencies } from './document-frequencies.js';
 import { columns, matchOf } from './match-captions.js';
 import { captionCount, type GivenCaptions, type NumberedCaptions, numberedCaptions } from './numbered-captions.js';
 import { weightedSums } from './resampling.js';
 import { ScoringThreads, threadsFor } from './scoring-threads.js';
-import { type CaptionTokens, isTokenised } from './tokenise.js';
+import type { CaptionTokens } from './tokenise.js';
 import { wordsOf } from './word-ids.js';
 
 /** Under the names that coco-caption gives them; its CIDEr is CIDEr-D. */
@@ -71,24 +64,21 @@ export async function scoreCaptions(
   const bootstrap: BootstrapOptions = { resamples, seed, confidence };
   const images = pairCaptions(candidates, references);
   if (idf) checkReferences(idf);
-  const tokensOf = (captions: Iterable<string>) => (tokens === 'ptb' && isTokenised(captions) ? null : tokens);
-  const compared = tokensOf(comparedCaptions(images, idf));
   const given: GivenCaptions = {
     candidates: images.map(({ candidate }) => candidate),
     references: images.map(({ captions }) => captions),
     documents: idf?.images.map(({ captions }) => captions) ?? [],
     training: training ?? [],
   };
-  const tokenising = { compared, training: tokensOf(given.training) };
   const threads = new ScoringThreads(threadsFor(captionCount(given), resamples * images.length));
   try {
-    const numbered = await numberedCaptions(given, tokenising, threads);
+    const numbered = await numberedCaptions(given, tokens, threads);
     const statistics = await captionStatistics(numbered, threads);
     const ofSums = (sums: Float64Array) => scoresOfSums(sums, images.length);
     const scores = ofSums(weightedSums(statistics, columns, new Float64Array(images.length).fill(1)));
     // The threads resample while this one looks at the texts.
     const resampled = resamples === 0 ? null : bootstrapIntervals(statistics, columns, ofSums, bootstrap, threads);
-    const { captions, firstTraining } = numbered;
+    const { captions, firstTraining, alreadyTokenised } = numbered;
     const textOf = (caption: number) => wordsOf(captions, caption).join(' ');
     const texts = images.map((_, i) => textOf(i));
     const known = training && new Set(training.map((_, i) => textOf(firstTraining + i)));
@@ -102,7 +92,7 @@ export async function scoreCaptions(
       images: images.length,
       references: images.reduce((sum, { captions }) => sum + captions.length, 0),
       tokens,
-      alreadyTokenised: compared === null,
+      alreadyTokenised,
       distinct: new Set(texts).size,
       meanLength: captions.firstWord[images.length]! / images.length,
       copied: known ? texts.filter((text) => known.has(text)).length / images.length : null,
@@ -130,14 +120,6 @@ export function scoresOf(match: CaptionMatch): Scores {
 
 function named<T>(values: readonly T[]): Record<keyof Scores, T> {
   return Object.fromEntries(scoreNames.map((name, i) => [name, values[i]!])) as Record<keyof Scores, T>;
-}
-
-function* comparedCaptions(images: readonly CaptionedImage[], idf: ReferenceSet | undefined): Generator<string> {
-  for (const { candidate, captions } of images) {
-    yield candidate;
-    yield* captions;
-  }
-  for (const { captions } of idf?.images ?? []) yield* captions;
 }
 
 /** (columns, images) what the scores are made of, of each candidate beside its references, in memory that threads share. */

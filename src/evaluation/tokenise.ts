@@ -30,7 +30,6 @@ const untokenised = /[\p{Lu}.,;:!?"“”‘’()[\]{}…–—`]|(?:^|\s)--?(?=
  * Whether these captions have been through a tokeniser that drops punctuation: not one of them holds what it would have
  * changed. To tokenise them again could only take apart what another tokeniser had left whole.
  */
-export function isTokenised(captions: Iterable<string>): boolean {
-  for (const caption of captions) if (untokenised.test(caption)) return false;
-  return true;
+export function isTokenised(captions: readonly string[]): boolean {
+  return !captions.some((caption) => untokenised.test(caption));
 }

@@ -15,10 +15,7 @@ const captionsOf = (images: number) => Array.from({ length: images }, () => [cap
 async function statisticsOn(count: number, given: GivenCaptions): Promise<Float64Array> {
   const threads = new ScoringThreads(count);
   try {
-    return await captionStatistics(
-      await numberedCaptions(given, { compared: 'ptb', training: 'ptb' }, threads),
-      threads,
-    );
+    return await captionStatistics(await numberedCaptions(given, 'ptb', threads), threads);
   } finally {
     await threads.close();
   }
