@@ -142,11 +142,5 @@ export {
   sweep,
   sweepRuns,
 } from './training/run/sweep.js';
-export {
-  type BestValidation,
-  resumeRun,
-  startOrResumeRun,
-  startRun,
-  type TrainOptions,
-  type TrainOutcome,
-} from './training/run/train.js';
+export { resumeRun, startOrResumeRun, startRun, type TrainOptions } from './training/run/train.js';
+export type { BestValidation, TrainOutcome } from './training/run/train-outcome.js';

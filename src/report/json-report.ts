@@ -2,7 +2,7 @@
 import { parameterCount } from '../tensor/model-spec.js';
 import type { Trainer } from '../training/loop/trainer.js';
 import type { RunRecord } from '../training/run/records.js';
-import type { TrainOutcome } from '../training/run/train.js';
+import type { TrainOutcome } from '../training/run/train-outcome.js';
 import { outcomeLines } from './run-outcome.js';
 import type { Screen } from './screen.js';
 import type { TrainReport } from './train-report.js';

@@ -2,7 +2,7 @@
 
 import { duration } from '../amounts.js';
 import { shellWord } from '../shell-word.js';
-import type { BestValidation, TrainOutcome } from '../training/run/train.js';
+import type { BestValidation, TrainOutcome } from '../training/run/train-outcome.js';
 
 /**
  * Only what is really on the disk is named.

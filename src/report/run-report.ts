@@ -5,7 +5,7 @@ import type { Trainer } from '../training/loop/trainer.js';
 import type { TrainingStep } from '../training/loop/training-steps.js';
 import type { SampleCaption, Validation } from '../training/loop/validation.js';
 import type { HealthNotice } from '../training/run/health-rules.js';
-import type { TrainOutcome } from '../training/run/train.js';
+import type { TrainOutcome } from '../training/run/train-outcome.js';
 import { captionLines } from './caption-lines.js';
 import { outcomeLines } from './run-outcome.js';
 import { RunningFigures } from './running-figures.js';

@@ -1,6 +1,6 @@
 /** Whoever tells of a run from its first moment to its end: a screen for people, JSON for programs. */
 import type { RunEvents } from '../training/run/run-events.js';
-import type { TrainOutcome } from '../training/run/train.js';
+import type { TrainOutcome } from '../training/run/train-outcome.js';
 
 export interface TrainReport extends RunEvents {
   /** Whether there is something of a run to be finished by now. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { outcomeLines } from '../../src/report/run-outcome.js';
 import { shellWord } from '../../src/shell-word.js';
-import type { TrainOutcome } from '../../src/training/run/train.js';
+import type { TrainOutcome } from '../../src/training/run/train-outcome.js';
 
 const done: TrainOutcome = {
   dir: 'RUN',

@@ -10,7 +10,8 @@ import { copyRow } from '../../src/data/feature-table.js';
 import { syntheticDataset } from '../../src/data/synthetic.js';
 import { type Checkpoint, readCheckpoint } from '../../src/training/checkpoints/checkpoint.js';
 import { checkpointSteps } from '../../src/training/checkpoints/checkpoint-folder.js';
-import { resumeRun, startRun, type TrainOptions, type TrainOutcome } from '../../src/training/run/train.js';
+import { resumeRun, startRun, type TrainOptions } from '../../src/training/run/train.js';
+import type { TrainOutcome } from '../../src/training/run/train-outcome.js';
 import { type Tables, tinyDataset, wordToIdx } from '../data/tiny-dataset.js';
 
 export interface DataOptions {

@@ -1,7 +1,8 @@
-/** What may change between a run's stop and its resumption, of the config and of recap, and the refusal of everything else. */
+/** What may change between a run's stop and its resumption, of the config, of recap and of the engine, and the refusal of everything else. */
 import { differences, isAmong } from '../../config/differences.js';
 import { configOf } from '../../config/load.js';
 import type { Config, PartialConfig } from '../../config/schema.js';
+import { type ChosenEngine, type EngineChoice, haveSameBits } from '../../engine/select.js';
 import { NewerVersionError, UserError } from '../../errors.js';
 import { version } from '../../version.js';
 import { arithmeticVersion } from '../checkpoints/arithmetic-version.js';
@@ -81,5 +82,18 @@ export function checkArithmetic({ path, state }: Checkpoint): string | null {
   return (
     `This run was computed by recap ${state.recapVersion} with ${theirs}, and goes on with recap ${version} with ` +
     `${ours}: its numbers may differ in the last digits from those of a run never stopped.`
+  );
+}
+
+/**
+ * Whether this engine computes the bits of the one that the checkpoint's run was computed by.
+ *
+ * @returns a warning where it does not, or null
+ */
+export function checkEngine({ state }: Checkpoint, { choice, description }: ChosenEngine): string | null {
+  if (haveSameBits(state.engineChoice as EngineChoice, choice)) return null;
+  return (
+    `This run was computed by ${state.engine.detail}, and goes on with ${description.detail}: ` +
+    'its numbers will differ in the last digits from those of a run never stopped.'
   );
 }

@@ -5,7 +5,8 @@ import { parse } from 'yaml';
 import { overriddenConfig, resolveConfig } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
 import { TrainingError, UserError } from '../../errors.js';
-import { startOrResumeRun, type TrainOptions, type TrainOutcome } from './train.js';
+import { startOrResumeRun, type TrainOptions } from './train.js';
+import type { TrainOutcome } from './train-outcome.js';
 
 /** A key and the values that it is to have. */
 export interface GridAxis {

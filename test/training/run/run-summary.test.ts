@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findRuns } from '../../../src/training/run/find-runs.js';
 import { detailsOf } from '../../../src/training/run/run-details.js';
 import { summaryOf } from '../../../src/training/run/run-summary.js';
-import type { TrainOutcome } from '../../../src/training/run/train.js';
+import type { TrainOutcome } from '../../../src/training/run/train-outcome.js';
 import { loggedSteps, newRun, Train } from '../../e2e/processes.js';
 import { readMetrics, smallConfig, temporaryFolder, trainUntil, writeData } from '../runs.js';
 
