@@ -3,36 +3,27 @@ import type { Config } from '../../config/schema.js';
 import { columnStatistics } from '../../data/column-statistics.js';
 import { configuredData, type DataSource, loadSource } from '../../data/data-source.js';
 import type { Dataset } from '../../data/dataset.js';
-import { type SamplerConfig, stepsPerEpoch } from '../../data/sampler.js';
+import { stepsPerEpoch } from '../../data/sampler.js';
 import { unwrittenIds, type Vocabulary } from '../../data/vocabulary.js';
-import {
-  type ChosenEngine,
-  type EngineChoice,
-  engineCandidates,
-  precisionOf,
-  prepareProcess,
-} from '../../engine/select.js';
-import { parametersOf, plannedBytes, roomForSharedMemory } from '../../engine/shared-memory.js';
+import { type ChosenEngine, type EngineChoice, engineCandidates, precisionOf } from '../../engine/select.js';
+import { parametersOf } from '../../engine/shared-memory.js';
 import { UserError } from '../../errors.js';
-import { usableThreads } from '../../files/container-limits.js';
 import { family as captioners } from '../../model/captioner.js';
 import type { ModelFamily } from '../../model/family.js';
 import type { Precision } from '../../tensor/matrix.js';
 import type { Dimensions } from '../../tensor/model-spec.js';
 import { type Checkpoint, restoreCheckpoint, startAverage } from '../checkpoints/checkpoint.js';
-import type { TrainingState } from '../checkpoints/checkpoint-writer.js';
 import { Coordinator, type CoordinatorOptions } from '../parallel/coordinator.js';
-import { alone, shardsOf } from '../parallel/exchange.js';
-import { memoryPlan } from '../parallel/memory-plan.js';
 import { type Model, modelOf } from '../parallel/model.js';
 import type { Ranks } from '../parallel/ranks.js';
-import { shardsForRanks, shardsWithin } from '../parallel/sharding.js';
 import { trueCaptions } from './caption-source.js';
+import { type ComparedReferences, comparedReferences } from './compared-references.js';
 import { fasterEngine, timeStep } from './faster-engine.js';
 import { drawParameters, type InitialData, loadParameters } from './initial-parameters.js';
 import { wordVectorsOf } from './initial-word-vectors.js';
+import { minibatchSize } from './minibatch-size.js';
 import { decayedParameters, optimiserOf } from './optimisers.js';
-import { referencesChecksum, referencesOf, type SplitReferences } from './references.js';
+import { plannedShards, refuseIdleRanks, workersOf } from './planned-shards.js';
 import { scheduleOf } from './schedule.js';
 import { sampledWordsOf } from './scheduled-sampling.js';
 import { selfCriticalCaptions } from './self-critical.js';
@@ -61,7 +52,7 @@ export interface TrainerOptions {
 }
 
 /** A captioner with its data, ready to train. */
-export interface Trainer {
+export interface Trainer extends ComparedReferences {
   /** The config with every `auto` of which the result depends resolved. */
   readonly config: Config;
   readonly dataset: Dataset;
@@ -82,11 +73,6 @@ export interface Trainer {
   readonly settings: TrainingSettings;
   readonly stepsPerEpoch: number;
   readonly lastStep: number;
-  /** What captions of the validation images are compared with; null where none are scored. */
-  readonly references: SplitReferences | null;
-  /** What captions of the training images are rewarded by; null where the true captions are trained on. */
-  readonly trainingReferences: SplitReferences | null;
-  readonly referencesChecksums: TrainingState['referencesChecksums'];
 }
 
 /**
@@ -120,33 +106,12 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     );
   }
 
-  const references = scoresCaptions(config) && dataset.val.count > 0 ? validationReferences(config, dataset) : null;
+  const compared = comparedReferences(config, dataset, checkpoint?.state.referencesChecksums);
+  const { trainingReferences } = compared;
   const workers = workersOf(config, ranks);
   const allWorkers = workers.reduce((sum, each) => sum + each, 0);
-  const trainingReferences = isSelfCritical(config) ? referencesOfTraining(config, dataset) : null;
-  const referencesChecksums = {
-    validation: goneOnWith(references, checkpoint?.state.referencesChecksums.validation),
-    training: goneOnWith(trainingReferences, checkpoint?.state.referencesChecksums.training),
-  };
-  // A row of the sampler is a caption, or an image of which captions are sampled.
-  const rows = trainingReferences?.images.length ?? dataset.train.count;
-  const captionsOfRow = trainingReferences ? config.train.selfCritical.samples : 1;
-  const batchSize = Math.min(config.train.batchSize, rows * captionsOfRow);
-  const { init: _, ...shape } = config.model;
-  const familyOptions = {
-    ...shape,
-    labelSmoothing: config.train.labelSmoothing,
-    standardize: config.data.standardize,
-    ...(trainingReferences ? { excludedWords: unwrittenIds, temperature: config.train.selfCritical.temperature } : {}),
-  };
-  const model = modelOf(options.family ?? captioners, familyOptions, dimensionsOf(dataset));
-  const microRows = config.train.batchSize / captionsOfRow;
-  const sampler: SamplerConfig = {
-    count: rows,
-    batchSize: microRows * config.train.accumulate,
-    sampling: config.train.sampling,
-    seed: config.train.seed,
-  };
+  const { sampler, microRows, captions, mostCaptions } = minibatchSize(config, dataset, trainingReferences);
+  const model = trainedModel(config, options.family ?? captioners, dataset);
   const wordVectors = wordVectorsOf(config, dataset.vocabulary, checkpoint);
   const perEpoch = stepsPerEpoch(sampler);
   const lastStep = config.train.epochs * perEpoch;
@@ -160,7 +125,7 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
       averages: config.train.ema !== null,
       accumulates: config.train.accumulate > 1,
     },
-    batchSize: mostRowsOf(config, batchSize, dataset),
+    batchSize: mostCaptions,
     workers: workers[0]!,
     taskSeconds: config.train.taskSeconds,
     reduction: config.train.reduction,
@@ -168,26 +133,18 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     file: options.workerFile,
   };
   const optionsWith = (choice: EngineChoice): CoordinatorOptions => {
+    const others = { ...parallel, engine: choice };
     const { shards } = config.train;
-    if (shards !== 'auto') return { ...parallel, engine: choice, shards };
-    // Libraries say themselves what memory they need, and what they read of the environment must be set before.
-    prepareProcess(choice);
-    const bytesOf = (some: number) => {
-      const ownShards = shardsOf(ranks?.communicator ?? alone, some);
-      return plannedBytes(memoryPlan({ ...parallel, engine: choice, shards: some, ownShards }));
-    };
-    const room = roomForSharedMemory() / (ranks?.onThisMachine ?? 1);
-    const most = shardsForRanks(ranks?.size ?? 1, allWorkers, batchSize);
-    return { ...parallel, engine: choice, shards: shardsWithin(room, most, bytesOf) };
+    return { ...others, shards: shards === 'auto' ? plannedShards(others, ranks, allWorkers, captions) : shards };
   };
   if (engines.length > 1) options.preparing?.('timing a step on the GPU and on the processor');
   const engine = await fasterEngine(engines, (choice) => timeStep(optionsWith(choice), dataset.train));
   options.preparing?.('starting the workers');
   const chosen = optionsWith(engine.choice);
   const { shards } = chosen;
-  refuseIdleRanks(ranks, shards, batchSize);
-  const { updates, batchSize: mostRows } = parallel;
-  await ranks?.begin({ engine: engine.choice, recipe: model.recipe, updates, batchSize: mostRows, workers, shards });
+  refuseIdleRanks(ranks, shards, captions);
+  const { updates, batchSize } = parallel;
+  await ranks?.begin({ engine: engine.choice, recipe: model.recipe, updates, batchSize, workers, shards });
   const coordinator = new Coordinator({ ...chosen, ranks });
   try {
     const { inputs, imageIdxs } = dataset.train;
@@ -230,9 +187,7 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
     },
     stepsPerEpoch: perEpoch,
     lastStep,
-    references,
-    trainingReferences,
-    referencesChecksums,
+    ...compared,
   };
 }
 
@@ -241,57 +196,16 @@ function viewsOf({ train }: Dataset): number {
   return (train.views ?? 1) - 1;
 }
 
-/** Workers of each process. */
-function workersOf({ train }: Config, ranks: Ranks | undefined): readonly number[] {
-  const { workers } = train;
-  if (!ranks) return [workers === 'auto' ? usableThreads() : workers];
-  return workers === 'auto' ? ranks.workers() : new Array<number>(ranks.size).fill(workers);
-}
-
-/** @throws UserError where there are more processes than shards to deal to them */
-function refuseIdleRanks(ranks: Ranks | undefined, shards: number, batchSize: number): void {
-  if (!ranks || shards >= ranks.size) return;
-  throw new UserError(
-    `train.shards is ${shards}, fewer than the ${ranks.size} ranks, some of which would have nothing to do. Start ` +
-      `at most ${shards} ranks, or set train.shards to ${ranks.size} or more (a minibatch has ${batchSize} captions).`,
-  );
-}
-
-/** Captions that a minibatch may have, of training or of validation: drawn with replacement, more than there are. */
-function mostRowsOf({ train }: Config, batchSize: number, { val }: Dataset): number {
-  const trained = train.sampling === 'withReplacement' ? train.batchSize : batchSize;
-  return Math.max(trained, Math.min(train.batchSize, val.count));
-}
-
-/** Whether any validation scores captions. */
-function scoresCaptions({ validate: { everyEpochs, scores, metric } }: Config): boolean {
-  return everyEpochs > 0 && (scores.everyEpochs === 'auto' ? metric !== 'loss' : scores.everyEpochs > 0);
-}
-
-/**
- * @param recorded checksum of the references of a run that goes on, if it had some
- * @returns their checksum
- * @throws UserError when they are others now
- */
-function goneOnWith(references: SplitReferences | null, recorded: string | null | undefined): string | null {
-  const found = referencesChecksum(references);
-  if (references === null || !recorded || found === recorded) return found;
-  throw new UserError(
-    `The reference captions (${references.source}) are not those that this run's captions were scored by (checksum ` +
-      `${found}, expected ${recorded}). Put the original list back, or start a new run.`,
-  );
-}
-
-function isSelfCritical({ train }: Config): boolean {
-  return train.selfCritical.samples > 0;
-}
-
-function referencesOfTraining({ data }: Config, { train, vocabulary }: Dataset): SplitReferences {
-  return referencesOf(train, vocabulary, { dir: data.dir, split: 'train' });
-}
-
-function validationReferences({ data }: Config, { val, vocabulary }: Dataset): SplitReferences {
-  return referencesOf(val, vocabulary, { dir: data.dir, split: data.holdOut === null ? 'val' : 'train' });
+function trainedModel({ model, train, data }: Config, family: ModelFamily, dataset: Dataset): Model {
+  const { init: _, ...shape } = model;
+  const { samples, temperature } = train.selfCritical;
+  const options = {
+    ...shape,
+    labelSmoothing: train.labelSmoothing,
+    standardize: data.standardize,
+    ...(samples > 0 ? { excludedWords: unwrittenIds, temperature } : {}),
+  };
+  return modelOf(family, options, dimensionsOf(dataset));
 }
 
 /** Fills in the parameters, and for a run that goes on the optimiser's arrays. */
