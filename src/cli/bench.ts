@@ -24,6 +24,7 @@ import type { Ranks } from '../training/parallel/ranks.js';
 import { type NetworkWords, networkOf, networkOptions, refuseIdleNetwork } from './network-options.js';
 import { configOption, jsonOption, quietOption, setOption } from './options.js';
 import { withRanks } from './ranks.js';
+import { watchSignals } from './signals.js';
 import { wholeNumber } from './whole-number.js';
 
 interface Arguments extends NetworkWords {
@@ -90,6 +91,10 @@ async function bench(args: Arguments): Promise<void> {
 async function benchAsFirst(args: Arguments, ranks: Ranks | undefined): Promise<void> {
   const { config, source, lengths } = subjectOf(args);
   const screen = new Screen({ live: process.stderr, quiet: args.quiet });
+  watchSignals(() => {
+    screen.endLive();
+    return false;
+  });
   const run: Run = {
     args,
     config,

@@ -11,6 +11,7 @@ import { type PresetName, presetNames } from '../features/presets.js';
 import { Screen } from '../report/screen.js';
 import { shellWord } from '../shell-word.js';
 import { quietOption } from './options.js';
+import { watchSignals } from './signals.js';
 import { wholeNumber } from './whole-number.js';
 
 interface Arguments {
@@ -81,25 +82,37 @@ async function features(words: Arguments): Promise<void> {
   const screen = new Screen({ quiet: words.quiet });
   const pca = words.pca === undefined ? null : wholeNumber('--pca', words.pca);
   const views = words.views === undefined ? 0 : wholeNumber('--views', words.views, mostViews);
+  let kept: { readonly done: number; readonly total: number } | null = null;
+  watchSignals((signal) => {
+    screen.endLive();
+    if (kept) screen.warn(stopping(signal, kept));
+    return false;
+  });
   const extractor = await extractorWanted(words);
   try {
     const outcome = await extractFeatures(words.data, extractor, {
       pca,
       views,
       events: {
-        resumed: (done, total) => screen.print(`going on after ${done} of ${total} images`),
-        progress: ({ done, total, imagesPerSecond, secondsLeft }) =>
+        resumed: (done, total) => {
+          kept = { done, total };
+          screen.print(`going on after ${done} of ${total} images`);
+        },
+        progress: ({ done, total, imagesPerSecond, secondsLeft }) => {
+          kept = { done, total };
           screen.wait({
             what: 'features',
             done,
             of: total,
             unit: `images  ${imagesPerSecond.toFixed(1)}/s`,
             plain: `${done}/${total} images  ${imagesPerSecond.toFixed(1)} images/s  ${duration(1000 * secondsLeft)} left`,
-          }),
+          });
+        },
         writing: (path) => screen.wait({ what: `writing ${path}` }),
         waiting: (message) => screen.warn(message),
       },
     });
+    kept = null;
     screen.endLive();
     const { columns, grid, images, files } = outcome;
     const counts = Object.entries(images).map(([split, count]) => `${count} ${split}`);
@@ -113,6 +126,14 @@ async function features(words: Arguments): Promise<void> {
     screen.endLive();
     await extractor.close();
   }
+}
+
+function stopping(signal: NodeJS.Signals, { done, total }: { done: number; total: number }): string {
+  const what =
+    done < total
+      ? `stopped after ${done} of ${total} images, which are`
+      : `stopped; the features of all ${total} images are`;
+  return `${signal}: ${what} kept. The same command goes on from there.`;
 }
 
 /** With a config that recap brings along. */

@@ -6,6 +6,7 @@ import { Screen } from '../report/screen.js';
 import { gradientCheck } from '../training/checks/gradient-check.js';
 import { configOption, jsonOption, quietOption, setOption } from './options.js';
 import { outliveOutput } from './output.js';
+import { watchSignals } from './signals.js';
 import { wholeNumber } from './whole-number.js';
 
 interface Arguments {
@@ -33,6 +34,10 @@ async function run({ config, set, captions, elements, quiet, json }: Arguments):
   outliveOutput();
   const screen = new Screen({ quiet: quiet || json });
   const report = json ? gradcheckAsJson((record) => screen.result(JSON.stringify(record))) : gradcheckOnScreen(screen);
+  watchSignals(() => {
+    report.stopped();
+    return false;
+  });
   let worst = 0;
   // The gradient is the same in any view.
   const checks = gradientCheck(resolveConfig(config, [...set, 'data.views=0']), {

@@ -107,6 +107,11 @@ async function extractAll(
   for (const part of parts) {
     const first = record.of(part);
     let files: { features: FeatureRows; grid: FeatureRows | null } | null = null;
+    const keep = () => {
+      if (files !== null) record.save(part, files, shapes!, true);
+    };
+    // Before the lock of the folder is released.
+    process.prependOnceListener('exit', keep);
     try {
       for await (const found of inOrder(extractor, part, first)) {
         shapes ??= shapesOf(found);
@@ -120,11 +125,10 @@ async function extractAll(
         events.progress?.({ done, total, imagesPerSecond, secondsLeft: (total - done) / imagesPerSecond });
       }
     } finally {
-      if (files !== null) {
-        record.save(part, files, shapes!, true);
-        files.features.close();
-        files.grid?.close();
-      }
+      process.off('exit', keep);
+      keep();
+      files?.features.close();
+      files?.grid?.close();
     }
   }
   return shapes!;

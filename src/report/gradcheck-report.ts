@@ -12,6 +12,8 @@ export interface GradcheckReport extends Required<Pick<GradientCheckOptions, 'pr
   checked(check: ParameterCheck): void;
   /** @param worst the largest relative error of all parameters */
   ended(worst: number): void;
+  /** By a signal. */
+  stopped(): void;
 }
 
 export function gradcheckOnScreen(screen: Screen): GradcheckReport {
@@ -35,6 +37,7 @@ export function gradcheckOnScreen(screen: Screen): GradcheckReport {
       screen.endLive();
       screen.result(sentence(`largest relative error ${worst.toExponential(2)}, allowed ${allowed}`));
     },
+    stopped: () => screen.endLive(),
   };
 }
 
@@ -46,5 +49,6 @@ export function gradcheckAsJson(print: (record: object) => void): GradcheckRepor
     compared: () => {},
     checked: (check) => print({ type: 'gradient', ...check, outcome: verdict(check.relativeError) }),
     ended: (worst) => print({ type: 'end', outcome: verdict(worst), relativeError: worst, allowed }),
+    stopped: () => print({ type: 'end', outcome: 'stopped' }),
   };
 }

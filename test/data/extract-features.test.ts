@@ -11,6 +11,7 @@ import { Hdf5Reader } from '../../src/data/hdf5.js';
 import { describeImages, readImages } from '../../src/data/image-tables.js';
 import { describeNetwork, openBuiltIn, openExtractor, openNetwork } from '../../src/features/extractor.js';
 import { photoFile } from '../../src/features/photo-files.js';
+import { Train } from '../e2e/processes.js';
 import { image, pattern } from '../features/photos.js';
 import { recap } from '../support/command.js';
 import { temporaryFolder } from './tiny-dataset.js';
@@ -118,6 +119,30 @@ it('a process killed by SIGKILL has not worked in vain', async () => {
   expect(status).toBe(0);
   expect(stdout).toMatch(/^going on after \d+ of 303 images$/m);
   expect((await tablesOf(folder, 'val')).tables.features.rows).toBe(300);
+});
+
+it('a signal stops it, it says what is kept, and the same command goes on after just that', async () => {
+  const folder = await photosOf({ train: 3 });
+  writeFileSync(join(folder, 'val2014_images.txt'), 'photos/train-0.png\n'.repeat(30_000));
+  const words = ['--data', folder, '--builtin'];
+  const first = new Train(words, {}, 'features');
+  await first.until(() => existsSync(join(folder, 'features.partial/val.features')));
+  first.kill('SIGINT');
+  const { status, stderr } = await first.ended;
+  expect(status).toBe(130);
+  const [, kept] =
+    /^SIGINT: stopped after (\d+) of 30003 images, which are kept\. The same command goes on from there\.\n$/.exec(
+      stderr,
+    )!;
+  const second = new Train(words, {}, 'features');
+  await second.until(({ stdout }) => stdout.includes('\n'));
+  second.kill('SIGTERM');
+  expect(await second.ended).toMatchObject({
+    status: 143,
+    stdout: expect.stringMatching(`^going on after ${kept} of 30003 images\n`),
+    stderr: expect.stringMatching(/^SIGTERM: stopped after/),
+  });
+  expect(readdirSync(join(folder, 'features.partial')).filter((name) => name.startsWith('lock'))).toEqual([]);
 });
 
 it('principal components are fitted to the training features and kept, and a photo is projected by them', async () => {

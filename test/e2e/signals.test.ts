@@ -1,13 +1,15 @@
 /** What a run does when it is told to stop, and when a second process wants its folder. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configToYaml } from '../../src/config/load.js';
 import { checkpointSteps } from '../../src/training/checkpoints/checkpoint-folder.js';
 import { resumeRun, startRun } from '../../src/training/run/train.js';
+import { png } from '../features/photos.js';
 import { describeWith } from '../support/requirements.js';
 import {
   newestCheckpoint,
@@ -130,15 +132,15 @@ describe('SIGINT, SIGTERM and SIGHUP', () => {
   });
 });
 
-/** Runs its arguments on a terminal of their own, copies what they print, and takes the terminal away when told to. */
+/** Runs its arguments on a terminal of their own, copies what they print, and presses Ctrl-C or takes the terminal away. */
 const onTerminal = `
 import os, pty, sys, threading
 pid, fd = pty.fork()
 if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
-def hang_up():
-    sys.stdin.readline()
-    os.close(fd)
-threading.Thread(target=hang_up, daemon=True).start()
+def obey():
+    if sys.stdin.readline() == 'Ctrl-C\\n': os.write(fd, b'\\3')
+    else: os.close(fd)
+threading.Thread(target=obey, daemon=True).start()
 try:
     while True: os.write(1, os.read(fd, 4096))
 except OSError: pass
@@ -183,6 +185,46 @@ describe('a run that nobody watches any more', () => {
       expect(newestCheckpoint(dir).state.step).toBe(1000);
     });
   });
+});
+
+describeWith({ command: 'python3' }, 'Ctrl-C on a terminal', () => {
+  let photo: Buffer;
+  beforeAll(async () => {
+    photo = await png(8, 8);
+  });
+  const small = () => {
+    const file = join(folder, 'small.yaml');
+    writeFileSync(file, configToYaml(smallConfig(data)));
+    return ['--config', file];
+  };
+  it.each([
+    ['gradcheck', () => [...small(), '--captions', '60', '--elements', '100000']],
+    ['bench', () => [...small(), '--workers', '1', '--steps', '1000000']],
+    ['features', () => ['--data', manyPhotos(), '--builtin']],
+  ])('ends the live line of recap %s', async (command, words) => {
+    const child = spawn('python3', ['-c', onTerminal, process.execPath, 'dist/src/cli/main.js', command, ...words()], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, TERM: 'xterm', CI: '', NO_COLOR: '' },
+    });
+    const ended = once(child, 'close');
+    let shown = '';
+    for await (const chunk of child.stdout) {
+      if (!shown.includes('%') && `${shown}${chunk}`.includes('%')) child.stdin.end('Ctrl-C\n');
+      shown += chunk;
+    }
+    expect(await ended).toEqual([130, null]);
+    // What Ctrl-C shows, the erased line, the cursor.
+    const said = command === 'features' ? /SIGINT: stopped after \d+ of 30000 images[^\r]*\r\n/ : /(?:)/;
+    expect(shown.slice(shown.lastIndexOf('^C'))).toMatch(new RegExp(`\\r\u001b\\[J\u001b\\[\\?25h${said.source}$`));
+  });
+
+  /** A folder whose features take minutes. */
+  function manyPhotos(): string {
+    const dir = mkdtempSync(join(folder, 'photos-'));
+    writeFileSync(join(dir, 'a.png'), photo);
+    writeFileSync(join(dir, 'train2014_images.txt'), 'a.png\n'.repeat(30_000));
+    return dir;
+  }
 });
 
 describe('the folder of a live run', () => {
