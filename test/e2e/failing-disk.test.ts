@@ -1,6 +1,16 @@
 /** A disk that fails while a run goes on: full, read-only, or gone with the run's folder. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -107,6 +117,29 @@ describe('a run folder that is gone for a while', () => {
         { step: 4, saved: true, bestSaved: true, failure: null },
       ],
     });
+  });
+});
+
+/** On Linux every write to it fails as on a full disk. */
+const fullFile = '/dev/full';
+
+describe.skipIf(!existsSync(fullFile))('standard output on a full disk', () => {
+  it('is told once, and the run goes on to the same bits', () => {
+    const dir = join(folder, 'unwritten');
+    const words = newRun(config(), dir);
+    const output = openSync(fullFile, 'w');
+    const { status, stderr } = spawnSync(process.execPath, ['dist/src/cli/main.js', 'train', ...words], {
+      stdio: ['ignore', output, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(output);
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr: expect.stringMatching(
+        /^warning: standard output cannot be written \(ENOSPC: .*\); the command goes on without it\n$/,
+      ),
+    });
+    expect(resultOf(dir)).toEqual(undisturbed);
   });
 });
 
