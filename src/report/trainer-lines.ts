@@ -3,9 +3,11 @@
 import { count, plural } from '../amounts.js';
 import type { Config } from '../config/schema.js';
 import type { EngineDescription } from '../engine/engine.js';
+import { usableThreads } from '../files/container-limits.js';
 import { type Dimensions, parameterCount } from '../tensor/model-spec.js';
 import type { SplitReferences } from '../training/loop/references.js';
 import type { Trainer } from '../training/loop/trainer.js';
+import type { Crowd } from '../training/parallel/rank-workers.js';
 import type { Ranks } from '../training/parallel/ranks.js';
 import { leastRows } from '../training/parallel/sharding.js';
 import { type Labelled, labelled } from './text.js';
@@ -18,6 +20,7 @@ export function trainerLines({
   modelNotes,
   engine,
   workers,
+  rankWorkers,
   shards,
   ranks,
   stepsPerEpoch,
@@ -46,6 +49,7 @@ export function trainerLines({
     ...(shards > 1 && Math.min(batchSize, train.count) / shards < leastRows
       ? [more(`fewer than ${leastRows} captions a shard; fewer train.shards would be faster`)]
       : []),
+    ...crowdLines(config, workers, ranks?.crowd(rankWorkers)),
     ...(ranks ? rankLines(config, ranks) : []),
     ...recipeLines(config.train),
     ...(trainingReferences ? selfCriticalLines(config.train.selfCritical, trainingReferences) : []),
@@ -58,6 +62,19 @@ export function trainerLines({
         ]
       : []),
     ...(references?.note ? [more(references.note)] : []),
+  ];
+}
+
+/** @param ofRanks of several processes the machine that has too many workers, or null; undefined of one process */
+function crowdLines({ train }: Config, workers: number, ofRanks: Crowd | null | undefined): Labelled[] {
+  const threads = usableThreads();
+  const crowd = ofRanks === undefined && workers > threads ? { host: 'this machine', threads, workers } : ofRanks;
+  if (!crowd) return [];
+  const fewer = train.workers === 'auto' ? 'ranks' : 'train.workers';
+  return [
+    more(
+      `${plural(crowd.workers, 'worker')} share ${plural(crowd.threads, 'thread')} of ${crowd.host}; fewer ${fewer} would be as fast`,
+    ),
   ];
 }
 

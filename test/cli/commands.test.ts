@@ -23,6 +23,21 @@ afterAll(() => {
   for (const each of [folder, data]) rmSync(each, { recursive: true, force: true });
 });
 
+describe('recap train', () => {
+  it('says where it has more workers than threads can compute at a time', () => {
+    const [threads, words] = [usableThreads(), ['train', '--config', config, '--set', 'train.epochs=1']];
+    const said = (workers: number) =>
+      recap([...words, '--set', `train.workers=${workers}`, '--run', join(folder, `workers-${workers}`)]).stdout;
+    expect(said(threads)).not.toContain('would be as fast');
+    expect(said(threads + 2)).toMatch(
+      new RegExp(
+        `^ +${threads + 2} workers share ${threads} threads? of this machine; fewer train.workers would be as fast$`,
+        'm',
+      ),
+    );
+  });
+});
+
 describe('recap caption', () => {
   let checkpoint: string;
   let features: string;

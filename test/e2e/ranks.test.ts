@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { usableThreads } from '../../src/files/container-limits.js';
 import type { StepRecord } from '../../src/training/run/records.js';
 import { startRun } from '../../src/training/run/train.js';
 import { describeWith } from '../support/requirements.js';
@@ -68,6 +69,7 @@ describeWith({ command: launchers['Open MPI'] }, 'ranks of Open MPI', () => {
       expect(stderr).toBe('');
       expect(status).toBe(0);
       expect(stdout).toContain(`${ranks} processes of Open MPI on 1 machine`);
+      expect(/\d+ workers share \d+ threads? of /.test(stdout)).toBe(ranks * workers > usableThreads());
       expect(resultOf(dir), `${ranks} × ${workers}`).toEqual(expected);
     }
   });

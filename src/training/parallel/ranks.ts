@@ -21,7 +21,7 @@ import {
   type Probe,
 } from './commands.js';
 import { probeNetwork, type TimedMessages } from './network-probe.js';
-import { workersOfRanks } from './rank-workers.js';
+import { type Crowd, firstCrowd, workersOfRanks } from './rank-workers.js';
 
 /** Seconds without a sign of life after which a process counts as lost, until the config of the run is known. */
 export const patienceAtStart = 120;
@@ -80,6 +80,11 @@ export class Ranks {
   /** Of each process, where the config leaves it to the machine. */
   workers(): readonly number[] {
     return workersOfRanks(this.hellos);
+  }
+
+  /** The first machine that has fewer threads than workers, of so many of each process. */
+  crowd(workers: readonly number[]): Crowd | null {
+    return firstCrowd(this.hellos, workers);
   }
 
   /** Has all others load the data. */

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { shardsOf } from '../../../src/training/parallel/exchange.js';
-import { workersOfRanks } from '../../../src/training/parallel/rank-workers.js';
+import { firstCrowd, workersOfRanks } from '../../../src/training/parallel/rank-workers.js';
 
 describe('the shards of a process', () => {
   it('are all dealt, each once, in order, and as many to each as to any other or one fewer', () => {
@@ -33,5 +33,11 @@ describe('the workers of a process', () => {
 
   it('are one at least', () => {
     expect(workersOfRanks([on('a', 1, '0'), on('a', 1, '0'), on('a', 1, '0')])).toEqual([1, 1, 1]);
+  });
+
+  it('crowd a machine where those that may use the same threads are more than these', () => {
+    const apart = [on('a', 2, '0-1'), on('a', 2, '2-3'), on('b', 4, '0-3'), on('b', 4, '0-3')];
+    expect(firstCrowd(apart, [2, 2, 2, 2])).toBe(null);
+    expect(firstCrowd(apart, [2, 2, 3, 2])).toEqual({ host: 'b', threads: 4, workers: 5 });
   });
 });
