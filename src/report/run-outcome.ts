@@ -1,15 +1,21 @@
 /** What a run says at its end: how it ended, and the command that comes next. */
 
 import { duration } from '../amounts.js';
+import type { Config } from '../config/schema.js';
 import { shellWord } from '../shell-word.js';
 import type { BestValidation, TrainOutcome } from '../training/run/train-outcome.js';
+import { splitWords } from './split-words.js';
 
 /**
  * Only what is really on the disk is named.
  *
+ * @param data of the run's config, where it is known
  * @returns lines for standard error and for standard output
  */
-export function outcomeLines(outcome: TrainOutcome): { readonly warnings: string[]; readonly lines: string[] } {
+export function outcomeLines(
+  outcome: TrainOutcome,
+  data: Config['data'] | null = null,
+): { readonly warnings: string[]; readonly lines: string[] } {
   const { dir, step, lastStep, stopped, stoppedEarly, saved, alreadyComplete, best, bestSaved, onDisk } = outcome;
   const again = `  npx recap train --resume ${shellWord(dir)}`;
   const warnings: string[] = [];
@@ -28,10 +34,13 @@ export function outcomeLines(outcome: TrainOutcome): { readonly warnings: string
     return { warnings, lines: [complete, `${again} --set train.epochs=N`] };
   }
   if (stopped) return { warnings, lines: [`Stopped after step ${step} of ${lastStep}. Go on with`, again] };
-  return { warnings, lines: doneLines(outcome) };
+  return { warnings, lines: doneLines(outcome, data) };
 }
 
-function doneLines({ dir, step, lastStep, stoppedEarly, saved, best, onDisk, elapsedSeconds }: TrainOutcome): string[] {
+function doneLines(
+  { dir, step, lastStep, stoppedEarly, saved, best, onDisk, elapsedSeconds }: TrainOutcome,
+  data: Config['data'] | null,
+): string[] {
   const time = duration(elapsedSeconds * 1000);
   const facts = [
     stoppedEarly
@@ -42,7 +51,7 @@ function doneLines({ dir, step, lastStep, stoppedEarly, saved, best, onDisk, ela
   if (!saved && onDisk.newest !== null) facts.push(`the newest checkpoint there is that of step ${onDisk.newest}`);
   const done = `${facts.join('; ')}.`;
   if (onDisk.newest === null) return [done];
-  return [`${done} Caption images with`, `  npx recap caption --checkpoint ${shellWord(dir)}`];
+  return [`${done} Caption images with`, `  npx recap caption --checkpoint ${shellWord(dir)}${splitWords(data)}`];
 }
 
 /** "loss 46.2000 after step 280" */

@@ -115,7 +115,7 @@ export class RunReport implements TrainReport {
 
   ended(outcome: TrainOutcome): void {
     this.screen.endLive();
-    const { warnings, lines } = outcomeLines(outcome);
+    const { warnings, lines } = outcomeLines(outcome, this.watched?.trainer.config.data);
     for (const warning of warnings) this.screen.warn(warning);
     // What is indented is a command, which is copied whole.
     for (const line of lines) this.screen.result(line.startsWith(' ') ? line : sentence(line));

@@ -12,6 +12,7 @@ import type { RunDetails } from '../training/run/run-details.js';
 import { captionLines } from './caption-lines.js';
 import { settingWords } from './config-comparison.js';
 import { runRecord, stepWords } from './run-list.js';
+import { splitWords } from './split-words.js';
 import { type Labelled, labelled } from './text.js';
 import { tableLines } from './text-table.js';
 import { engineLines, more } from './trainer-lines.js';
@@ -139,8 +140,9 @@ export function commandsFor({ summary, config }: RunDetails): NextCommand[] {
     commands.push({ purpose: 'again', command: again });
   }
   if (checkpointStep !== null) {
-    commands.push({ purpose: 'caption', command: `npx recap caption --checkpoint ${run}` });
-    commands.push({ purpose: 'evaluate', command: `npx recap evaluate --run ${run}` });
+    const split = splitWords(config?.data ?? null);
+    commands.push({ purpose: 'caption', command: `npx recap caption --checkpoint ${run}${split}` });
+    commands.push({ purpose: 'evaluate', command: `npx recap evaluate --run ${run}${split}` });
   }
   return commands;
 }

@@ -1,7 +1,7 @@
 /** The commands beside train, as programs, on a small data set. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -35,6 +35,27 @@ describe('recap train', () => {
         'm',
       ),
     );
+  });
+});
+
+describe('a run on data without a validation split', () => {
+  it('prints commands that caption what images there are', () => {
+    const [own, run] = [join(folder, 'train-only'), join(folder, 'held-out')];
+    mkdirSync(own);
+    for (const name of ['coco2014_captions.h5', 'coco2014_vocab.json', 'train2014_vgg16_fc7.h5']) {
+      copyFileSync(join(data, name), join(own, name));
+    }
+    const sets = [`data.dir=${own}`, 'data.holdOut=4', 'train.epochs=1'].flatMap((set) => ['--set', set]);
+    const { stdout } = recap(['train', '--config', config, ...sets, '--run', run]);
+    const shown = JSON.parse(recap(['show', run, '--json']).stdout).commands;
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe(`  ${shown.caption}`);
+    expect(shown.caption).toBe(`npx recap caption --checkpoint ${run} --split train`);
+    for (const command of [shown.caption, shown.evaluate]) {
+      expect(recap(command.split(' ').slice(2))).toMatchObject({ status: 0, stdout: expect.stringMatching(/^./) });
+    }
+    // The images of a validation split that is there were not trained on.
+    copyFileSync(join(data, 'val2014_vgg16_fc7.h5'), join(own, 'val2014_vgg16_fc7.h5'));
+    expect(JSON.parse(recap(['show', run, '--json']).stdout).commands.caption).not.toContain('--split');
   });
 });
 
