@@ -42,23 +42,24 @@ export function fixedKeys({ train }: Config): ReadonlyMap<string, string> {
 }
 
 /**
+ * @param dir of the run, which may be one of several
  * @param recorded the config of the checkpoint, `wanted` what the run's config.yaml and --set say now
  * @returns the changed keys, `old → new`, for the user
  * @throws UserError naming the first key that may not change, with both values
  */
-export function checkChanges(recorded: unknown, wanted: Config): string[] {
+export function checkChanges(dir: string, recorded: unknown, wanted: Config): string[] {
   // Keys that the version which wrote it did not have stand there with their defaults, which are what it computed.
   const before = configOf(recorded as PartialConfig);
   const fixed = fixedKeys(before);
   return differences(before, wanted).map(({ key, text }) => {
     const reason = fixed.get(key);
     if (reason !== undefined) {
-      throw new UserError(`This run cannot go on with another ${text}, since ${reason}. Start a new run.`);
+      throw new UserError(`The run in ${dir} cannot go on with another ${text}, since ${reason}. Start a new run.`);
     }
     if (isAmong(key, changeableKeys)) return text;
     const others = changeableKeys.filter((each) => !fixed.has(each));
     throw new UserError(
-      `This run cannot go on with another ${text}. Only these may change: ${others.join(', ')}. ` +
+      `The run in ${dir} cannot go on with another ${text}. Only these may change: ${others.join(', ')}. ` +
         'Start a new run for the rest.',
     );
   });

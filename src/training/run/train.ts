@@ -114,7 +114,7 @@ async function goOn(
     const checkpoint = folder.newestCheckpoint(passOver);
     const arithmetic = checkpoint && checkArithmetic(checkpoint);
     const config = configFrom(folder, checkpoint);
-    const changes = checkpoint ? checkChanges(checkpoint.state.config, config) : [];
+    const changes = checkpoint ? checkChanges(dir, checkpoint.state.config, config) : [];
     trainer = await createTrainer(config, {
       ...trainerOptions(options),
       ...(checkpoint ? { checkpoint } : {}),

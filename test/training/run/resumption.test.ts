@@ -164,14 +164,14 @@ describe('a config changed before a run goes on', () => {
   });
 
   it.each(Object.entries(others).filter(([key]) => mayChange(key)))('may have another %s: %j', (key, value) => {
-    expect(checkChanges(config, changed(key, value))).toEqual([expect.stringMatching(`^${key}: .+ → .+$`)]);
+    expect(checkChanges('RUN', config, changed(key, value))).toEqual([expect.stringMatching(`^${key}: .+ → .+$`)]);
   });
 
   it.each(Object.entries(others).filter(([key]) => !mayChange(key)))('may not have another %s', (key, value) => {
     const before = key.split('.').reduce<unknown>((tree, part) => (tree as Record<string, unknown>)[part], config);
-    const refusal = `This run cannot go on with another ${key}: ${JSON.stringify(before)} → ${JSON.stringify(value)}.`;
-    expect(() => checkChanges(config, changed(key, value))).toThrow(UserError);
-    expect(() => checkChanges(config, changed(key, value))).toThrow(refusal);
+    const refusal = `The run in RUN cannot go on with another ${key}: ${JSON.stringify(before)} → ${JSON.stringify(value)}.`;
+    expect(() => checkChanges('RUN', config, changed(key, value))).toThrow(UserError);
+    expect(() => checkChanges('RUN', config, changed(key, value))).toThrow(refusal);
   });
 
   it.each([
@@ -181,19 +181,19 @@ describe('a config changed before a run goes on', () => {
     ['train.earlyStopping.patience=2', 'validate.everyEpochs', 2, 'train.earlyStopping goes by validations'],
   ])('may not have, with %s, another %s', (set, key, value, why) => {
     const own = smallConfig(data, ['train.lrDecay=null', set]);
-    const refusal = new RegExp(`^This run cannot go on with another ${key}: \\d → ${value}, since ${why}`);
-    expect(() => checkChanges(own, changed(key, value, own))).toThrow(UserError);
-    expect(() => checkChanges(own, changed(key, value, own))).toThrow(refusal);
+    const refusal = new RegExp(`^The run in RUN cannot go on with another ${key}: \\d → ${value}, since ${why}`);
+    expect(() => checkChanges('RUN', own, changed(key, value, own))).toThrow(UserError);
+    expect(() => checkChanges('RUN', own, changed(key, value, own))).toThrow(refusal);
   });
 
   it('may have other epochs where the schedule has a length of its own', () => {
     const own = smallConfig(data, ['train.lrDecay=null', 'train.schedule={name: cosine, steps: 100}']);
-    expect(checkChanges(own, changed('train.epochs', 4, own))).toEqual(['train.epochs: 3 → 4']);
+    expect(checkChanges('RUN', own, changed('train.epochs', 4, own))).toEqual(['train.epochs: 3 → 4']);
   });
 
   it('is nothing where it says the same in another order', () => {
     const { model, ...rest } = structuredClone(config);
-    expect(checkChanges({ ...rest, model }, config)).toEqual([]);
+    expect(checkChanges('RUN', { ...rest, model }, config)).toEqual([]);
   });
 });
 
@@ -257,7 +257,7 @@ describe('a run that goes on', () => {
     const dir = await stopped('refused');
     const { status, stderr } = await new Train(['--resume', dir, '--set', 'model.hiddenDim=25']).ended;
     expect(status).toBe(2);
-    expect(stderr).toMatch(/^recap: This run cannot go on with another model\.hiddenDim: 24 → 25\.[^\n]*\n$/);
+    expect(stderr).toMatch(/^recap: The run in [^\n]* cannot go on with another model\.hiddenDim: 24 → 25\.[^\n]*\n$/);
     expect(newestCheckpoint(dir).state.step).toBe(2);
   });
 
@@ -484,7 +484,7 @@ describe('--resume auto', () => {
     expect(readFileSync(join(dir, 'config.yaml'), 'utf8')).toContain('\n  views: 2\n');
     const other = smallConfig(data, ['model.hiddenDim=25', ...resolvedLater]);
     await expect(startOrResumeRun(other, dir, watched().options)).rejects.toThrow(
-      'This run cannot go on with another model.hiddenDim: 24 → 25.',
+      `The run in ${dir} cannot go on with another model.hiddenDim: 24 → 25.`,
     );
     const { options, notes } = watched();
     const outcome = await startOrResumeRun(smallConfig(data, ['train.epochs=1', ...resolvedLater]), dir, options);

@@ -102,6 +102,16 @@ describe('a sweep', () => {
     expect(rows.map((row) => row.includes('**'))).toEqual([low > high, high > low]);
   });
 
+  it('with another setting in the same folder is refused, and the run that has the old one is named', async () => {
+    const out = newFolder();
+    const [settings, sets] = [settingsOf(axes('train.ema=0.5,0.9'), false), ['train.epochs=1', 'engine=reference']];
+    expect(await sweep(sweepRuns(file, sets, settings, 1, out))).toHaveLength(2);
+    const others = sweepRuns(file, [...sets, 'model.hiddenDim=25'], settings, 1, out);
+    await expect(sweep(others)).rejects.toThrow(
+      `The run in ${join(out, 'train.ema-0.5-seed-231')} cannot go on with another model.hiddenDim: 24 → 25.`,
+    );
+  });
+
   it('that is killed and called again has the table of one that never was, and makes no step twice', async () => {
     const words = ['--config', file, '--alone', '--grid', 'train.ema=0.5,0.9', '--seeds', '2'];
     const tableOf = (stdout: string) => stdout.split('\n').filter((line) => line.startsWith('|'));
