@@ -37,7 +37,8 @@ export function isSameExtractor(a: ExtractorDescription, b: ExtractorDescription
   return isDeepStrictEqual(withoutPlaces(a), withoutPlaces(b));
 }
 
-function withoutPlaces(description: ExtractorDescription): unknown {
+/** What of it features depend on. */
+export function withoutPlaces(description: ExtractorDescription): object {
   const pca = description.pca && { ...description.pca, path: null };
   if (description.kind === 'builtin') return { ...description, pca };
   return { ...description, pca, network: { ...description.network, path: null } };

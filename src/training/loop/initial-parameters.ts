@@ -1,7 +1,6 @@
 /** A model's first parameters: drawn from a seed as its spec says, or from a file. */
 import type { ColumnStatistics } from '../../data/column-statistics.js';
 import { normals } from '../../data/random.js';
-import type { Vocabulary } from '../../data/vocabulary.js';
 import type { WordVectors } from '../../data/word-vectors.js';
 import { UserError } from '../../errors.js';
 import { isFolder } from '../../files/make-folder.js';
@@ -11,7 +10,7 @@ import type { ModelSpec, ParameterSpec } from '../../tensor/model-spec.js';
 import { readInitialParameters } from '../checkpoints/checkpoint.js';
 import { checkpointOfRun } from '../checkpoints/checkpoint-folder.js';
 import type { Model } from '../parallel/model.js';
-import { checkOrigin } from './initial-checkpoint.js';
+import { checkOrigin, type OwnData } from './initial-checkpoint.js';
 
 /** What parameters begin with that is neither drawn nor constant. */
 export interface InitialData {
@@ -79,7 +78,7 @@ export function loadParameters(
   layout: Layout,
   model: Model,
   path: string,
-  data: InitialData & { readonly vocabulary: Vocabulary },
+  data: InitialData & OwnData,
 ): void {
   const views = namedViews(flat, layout);
   const statistics = model.spec.parameters.filter(({ init }) => typeof init === 'object' && 'statistic' in init);
@@ -88,7 +87,7 @@ export function loadParameters(
     file,
     layout,
     statistics.map(({ name }) => name),
-    (state) => checkOrigin(file, state, model, data.vocabulary),
+    (state) => checkOrigin(file, state, model, data),
   );
   for (const [name, values] of given) views[name]!.set(values);
   for (const spec of statistics) {

@@ -4,7 +4,7 @@ import { columnStatistics } from '../../data/column-statistics.js';
 import { configuredData, type DataSource, loadSource } from '../../data/data-source.js';
 import type { Dataset } from '../../data/dataset.js';
 import { stepsPerEpoch } from '../../data/sampler.js';
-import { unwrittenIds, type Vocabulary } from '../../data/vocabulary.js';
+import { unwrittenIds } from '../../data/vocabulary.js';
 import { type ChosenEngine, type EngineChoice, engineCandidates, precisionOf } from '../../engine/select.js';
 import { parametersOf } from '../../engine/shared-memory.js';
 import { UserError } from '../../errors.js';
@@ -19,6 +19,7 @@ import type { Ranks } from '../parallel/ranks.js';
 import { trueCaptions } from './caption-source.js';
 import { type ComparedReferences, comparedReferences } from './compared-references.js';
 import { fasterEngine, timeStep } from './faster-engine.js';
+import type { OwnData } from './initial-checkpoint.js';
 import { drawParameters, type InitialData, loadParameters } from './initial-parameters.js';
 import { wordVectorsOf } from './initial-word-vectors.js';
 import { minibatchSize } from './minibatch-size.js';
@@ -149,8 +150,8 @@ export async function createTrainer(config: Config, options: TrainerOptions = {}
   try {
     const { inputs, imageIdxs } = dataset.train;
     const statistics = (input: string) => columnStatistics(inputs[input]!, imageIdxs);
-    const { vocabulary } = dataset;
-    begin(coordinator, model, config, { vectors: wordVectors.vectors, statistics, vocabulary }, checkpoint);
+    const { vocabulary, extractor } = dataset;
+    begin(coordinator, model, config, { vectors: wordVectors.vectors, statistics, vocabulary, extractor }, checkpoint);
     await coordinator.hand();
   } catch (error) {
     await coordinator.close();
@@ -213,7 +214,7 @@ function begin(
   { memory }: Coordinator,
   model: Model,
   config: Config,
-  data: InitialData & { readonly vocabulary: Vocabulary },
+  data: InitialData & OwnData,
   checkpoint: Checkpoint | undefined,
 ): void {
   if (checkpoint) {

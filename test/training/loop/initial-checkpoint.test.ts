@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configOf } from '../../../src/config/load.js';
 import type { Config } from '../../../src/config/schema.js';
+import { writeFeatureDescription } from '../../../src/data/feature-description.js';
 import { type CaptionedImages, datasetOf } from '../../../src/data/memory-dataset.js';
 import { UserError } from '../../../src/errors.js';
+import type { ExtractorDescription } from '../../../src/features/description.js';
 import { family } from '../../../src/model/captioner.js';
 import { readCheckpoint } from '../../../src/training/checkpoints/checkpoint.js';
 import { checkOrigin } from '../../../src/training/loop/initial-checkpoint.js';
@@ -153,7 +155,92 @@ describe('the vocabulary of a model that begins with a checkpoint', () => {
       [['cat', 'cow', 'dog'], other('7 is "pig" there and missing', '7')],
       [['cat', 'cow', 'dog', 'pig', 'yak'], other('8 is missing there and "yak"', '9')],
     ] as const) {
-      expect(() => checkOrigin(init, state, model, dataOf(...words).vocabulary)).toThrow(message);
+      expect(() => checkOrigin(init, state, model, dataOf(...words))).toThrow(message);
     }
+  });
+});
+
+describe('the features of a model that begins with a checkpoint', () => {
+  const network = {
+    kind: 'onnx',
+    network: { path: '/nets/a.onnx', sha256: 'a'.repeat(64) },
+    input: 'x',
+    pooled: 'pooled',
+    grid: null,
+    preprocessing: {
+      height: 8,
+      width: 8,
+      shorterSide: null,
+      kernel: 'cubic',
+      layout: 'nchw',
+      channels: 'rgb',
+      mean: [0, 0, 0],
+      scale: [1, 1, 1],
+    },
+    pca: null,
+  } as const satisfies ExtractorDescription;
+  const builtIn = { kind: 'builtin', version: 1, pca: null } as const;
+  const made = { columns: 32, grid: { positions: 4, columns: 6 }, pca: null, views: 2 };
+  const madeBy = (extractor: ExtractorDescription) => writeFeatureDescription(own, { ...made, extractor });
+  const attention = ['data.grid=true', 'model.attention=additive'];
+  const short = ['train.epochs=1', 'validate.everyEpochs=0', 'engine=reference'];
+  const configOf = (...sets: string[]) => smallConfig(own, [...short, ...sets]);
+  let own: string;
+  let plain: string;
+  let looking: string;
+  beforeAll(async () => {
+    own = await writeData();
+    madeBy(network);
+    [plain, looking] = [join(folder, 'plain-features'), join(folder, 'looking')];
+    await startRun(configOf(), plain, {});
+    await startRun(configOf(...attention), looking, {});
+  });
+  afterAll(() => rmSync(own, { recursive: true, force: true }));
+  const again = (init: string, ...sets: string[]) => {
+    const dir = temporaryFolder();
+    return startRun(configOf(`model.init=${newestCheckpoint(init).path}`, ...sets), dir, watched().options);
+  };
+
+  it('are those of the same network wherever it lies, and grids count where the model looks at them', async () => {
+    const moved = { ...network, network: { ...network.network, path: '/elsewhere/a.onnx' } };
+    for (const extractor of [moved, { ...moved, grid: 'cells' }]) {
+      madeBy(extractor);
+      await again(plain);
+    }
+    await expect(again(looking, ...attention)).rejects.toThrow('grid is null there and "cells" here.');
+  });
+
+  it.each([
+    {
+      extractor: builtIn,
+      what: 'by the network /nets/a.onnx (SHA-256 aaaaaaaaaaaa…) there and by version 1 of the built-in extractor here',
+    },
+    {
+      extractor: { ...network, network: { path: '/nets/a.onnx', sha256: 'b'.repeat(64) } },
+      what: 'by the network /nets/a.onnx (SHA-256 aaaaaaaaaaaa…) there and by the network /nets/a.onnx (SHA-256 bbbbbbbbbbbb…) here',
+    },
+    { extractor: { ...network, pooled: 'other' }, what: 'pooled is "pooled" there and "other" here' },
+    {
+      extractor: { ...network, preprocessing: { ...network.preprocessing, mean: [1, 0, 0] } },
+      what: 'preprocessing.mean is [0,0,0] there and [1,0,0] here',
+    },
+  ] satisfies { extractor: ExtractorDescription; what: string }[])(
+    'are refused where others made them: $what',
+    async ({ extractor, what }) => {
+      madeBy(extractor);
+      const { path } = newestCheckpoint(plain);
+      await refused(
+        configOf(`model.init=${path}`),
+        `${path}, which model.init names, was trained on features made in another way than those of the data: ${what}. ` +
+          'Make the features as those were, by recap features, or leave out model.init.',
+      );
+    },
+  );
+
+  it('are taken as they are where nothing says how they were made', async () => {
+    rmSync(join(own, 'features.json'));
+    await again(plain);
+    madeBy(builtIn);
+    await again(wired, ...wiring);
   });
 });
