@@ -32,7 +32,7 @@ export async function printPhotoCaptions(words: PhotoArguments, screen: Screen):
   const [leading] = members.flat();
   const photos = photosNamed(words.photos, process.stdin);
   for (const line of checkpointLines(members)) screen.note(line);
-  const captioner = await PhotoCaptioner.open(members, captioningConfig(leading!, words.set), {
+  const captioner = await PhotoCaptioner.open(members, captioningConfig(leading!, words.set, 'photos'), {
     decoding: searchWanted(words),
     moved: movedFiles(words),
     looks: words.attention !== undefined,

@@ -65,7 +65,7 @@ async function serve(words: Arguments): Promise<void> {
   const decoding = searchWanted(words);
   // Samples go by an image's place among those that are captioned with it, and here that is chance.
   const atOnce = decodingOf(decoding, []).search.kind === 'sampling' ? 1 : mostAtOnce;
-  const config = captioningConfig(members.flat()[0]!, words.set);
+  const config = captioningConfig(members.flat()[0]!, words.set, 'photos');
   const lines = checkpointLines(members);
   let isListening = false;
   const stop = watchSignals((signal) => {

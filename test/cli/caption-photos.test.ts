@@ -156,6 +156,27 @@ describe('recap caption PHOTO…', () => {
     copyFileSync(moved, network);
   });
 
+  it('refuses settings that say where the data is, of which it reads nothing, and takes the others', () => {
+    const photo = join(data, 'photos/val-0.png');
+    const elsewhere = ['--checkpoint', run, '--set', 'data.dir=elsewhere'];
+    for (const words of [
+      ['caption', ...elsewhere, photo],
+      ['serve', ...elsewhere, '--port', '0'],
+    ]) {
+      expect(recap(words)).toMatchObject({
+        status: 2,
+        stdout: '',
+        stderr: expect.stringContaining(
+          `recap: --set data.dir: ${JSON.stringify(data)} → "elsewhere": photos are captioned, for which nothing of the ` +
+            'data is read. Only these may be set: data.gridPrecision, engine, train.workers, validate.parameters.\n',
+        ),
+      });
+    }
+    const others = ['engine=reference', 'train.workers=1', 'validate.parameters=live', 'data.gridPrecision=float16'];
+    const sets = others.flatMap((set) => ['--set', set]);
+    expect(recap(['caption', '--checkpoint', run, ...sets, photo])).toMatchObject({ status: 0 });
+  });
+
   it('needs to know how the features were made', () => {
     const old = recap([
       'caption',

@@ -60,7 +60,7 @@ export async function captionPhotos(
   options: Omit<PhotoOptions, 'atOnce'> = {},
 ): Promise<PhotoCaption[]> {
   const named = photosNamed(photos, process.stdin);
-  const config = captioningConfig(leadingCheckpoint(checkpoints), []);
+  const config = captioningConfig(leadingCheckpoint(checkpoints), [], 'photos');
   const atOnce = Math.max(1, Math.min(mostAtOnce, named.length));
   const captioner = await PhotoCaptioner.open(checkpoints, config, { ...options, atOnce });
   try {

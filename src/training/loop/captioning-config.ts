@@ -5,30 +5,30 @@ import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoints/checkpoint.js';
 
-/** Where the images are, what computes, and which of the stored parameters; all else was decided when it was trained. */
-const settableKeys: readonly string[] = [
-  'data.dir',
-  'data.builtin',
-  'data.features',
-  'data.gridPrecision',
-  'engine',
-  'train.workers',
-  'validate.parameters',
-];
+/** What computes, and by which of the stored parameters; all else was decided when it was trained. */
+const keysOfPhotos: readonly string[] = ['data.gridPrecision', 'engine', 'train.workers', 'validate.parameters'];
+/** And where the images are. */
+const keysOfData: readonly string[] = ['data.dir', 'data.builtin', 'data.features', ...keysOfPhotos];
 
 /**
  * With `validate.parameters` auto unless an override says otherwise: each checkpoint of an ensemble goes by its own.
  *
- * @throws UserError naming an override that cannot apply to a stored model
+ * @param images of the data, or photos, for which nothing of the data is read
+ * @throws UserError naming an override that cannot apply to a stored model, or that photos have no use for
  */
-export function captioningConfig({ path, state }: Checkpoint, sets: readonly string[]): Config {
+export function captioningConfig(
+  { path, state }: Checkpoint,
+  sets: readonly string[],
+  images: 'data' | 'photos' = 'data',
+): Config {
   const config = parseConfigText(JSON.stringify(state.config), path);
   const recorded: Config = { ...config, validate: { ...config.validate, parameters: 'auto' } };
   const wanted = overriddenConfig(recorded, sets);
-  const stranger = differences(recorded, wanted).find(({ key }) => !isAmong(key, settableKeys));
+  const settable = images === 'data' ? keysOfData : keysOfPhotos;
+  const stranger = differences(recorded, wanted).find(({ key }) => !isAmong(key, settable));
   if (stranger === undefined) return wanted;
-  throw new UserError(
-    `--set ${stranger.text}: a stored model stays what it was trained as. Only these may be set: ` +
-      `${settableKeys.join(', ')}.`,
-  );
+  const why = isAmong(stranger.key, keysOfData)
+    ? 'photos are captioned, for which nothing of the data is read'
+    : 'a stored model stays what it was trained as';
+  throw new UserError(`--set ${stranger.text}: ${why}. Only these may be set: ${settable.join(', ')}.`);
 }
